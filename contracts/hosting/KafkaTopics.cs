@@ -1,0 +1,53 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.Hosting;
+
+/// <summary>Topics as their owners create them; an existing one is left as it is.</summary>
+public static class KafkaTopics
+{
+    private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Creates what is missing. Safe when two services do it at once.</summary>
+    /// <exception cref="KafkaException">The broker can't be reached or refused; see <see cref="Transient.Kafka(Exception)"/>.</exception>
+    public static async Task EnsureAsync(string bootstrap, IEnumerable<TopicSpec> topics)
+    {
+        using var admin = Admin(bootstrap);
+        var existing = admin.GetMetadata(AskTimeout).Topics.Select(topic => topic.Topic).ToHashSet(StringComparer.Ordinal);
+        var missing = topics.Where(topic => !existing.Contains(topic.Name)).ToList();
+        if (missing.Count == 0) return;
+        try
+        {
+            await admin.CreateTopicsAsync(missing.Select(topic => new TopicSpecification
+            {
+                Name = topic.Name,
+                NumPartitions = topic.Partitions,
+                // -1: the broker's default, so that a cluster replicates as its operator set it up.
+                ReplicationFactor = -1,
+                Configs = topic.Configs.ToDictionary(),
+            }));
+        }
+        catch (CreateTopicsException refused) when (refused.Results.All(result => result.Error.Code is ErrorCode.NoError or ErrorCode.TopicAlreadyExists))
+        {
+            // The other service was faster.
+        }
+    }
+
+    /// <returns>Partition count of each topic; 0 where it does not exist yet.</returns>
+    /// <exception cref="KafkaException">The broker can't be reached.</exception>
+    public static IReadOnlyDictionary<string, int> PartitionCounts(string bootstrap, IEnumerable<string> topics)
+    {
+        using var admin = Admin(bootstrap);
+        var known = admin.GetMetadata(AskTimeout).Topics
+            .Where(topic => topic.Error.Code == ErrorCode.NoError)
+            .ToDictionary(topic => topic.Topic, topic => topic.Partitions.Count, StringComparer.Ordinal);
+        return topics.ToDictionary(topic => topic, topic => known.GetValueOrDefault(topic), StringComparer.Ordinal);
+    }
+
+    private static IAdminClient Admin(string bootstrap) =>
+        new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap })
+            .SetLogHandler((_, _) => { }) // librdkafka's own connection log; the exception says the same
+            .SetErrorHandler((_, _) => { })
+            .Build();
+}
