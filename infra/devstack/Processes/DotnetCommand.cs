@@ -1,0 +1,14 @@
+namespace StreamSettlement.DevStack.Processes;
+
+/// <summary>How one of our own programs is started.</summary>
+internal static class DotnetCommand
+{
+    /// <param name="program">The built assembly.</param>
+    public static ChildCommand Of(string name, string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
+        new(name, Path.Combine(Repository.DotnetRoot, "dotnet"), [program, .. arguments])
+        {
+            // Settings files are looked for in the working directory.
+            WorkingDirectory = Path.GetDirectoryName(program),
+            Environment = new Dictionary<string, string>(environment ?? new Dictionary<string, string>()) { ["DOTNET_NOLOGO"] = "1" },
+        };
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using StreamSettlement.DevStack.Processes;
+
+namespace StreamSettlement.DevStack.Servers;
+
+/// <summary>What the three services are told.</summary>
+/// <param name="KafkaBootstrap">host:port</param>
+/// <param name="MySql">Connection string of the user that ingest is given.</param>
+/// <param name="Postgres">Connection string.</param>
+internal sealed record ServiceSettings(string KafkaBootstrap, string MySql, string Postgres)
+{
+    /// <summary>On top of the three above, by the names that the services read: <c>Ingest__Partitions</c>.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>One of the three services as a child process, ready when its /health/ready says so.</summary>
+internal sealed class ServiceProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(10) };
+
+    private readonly bool ownsPort;
+
+    private ServiceProcess(ChildProcess process, int port, bool ownsPort) => (Process, Port, this.ownsPort) = (process, port, ownsPort);
+
+    public ChildProcess Process { get; }
+
+    public int Port { get; }
+
+    public Uri Address => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}"));
+
+    /// <param name="port">Null for any free one.</param>
+    public static Task<ServiceProcess> StartIngestAsync(ServiceSettings settings, StateDirectory state, TimeProvider time, CancellationToken token, int? port = null, string name = "ingest") =>
+        StartAsync(name, "services/ingest", "Ingest", new Dictionary<string, string>
+        {
+            ["Ingest__KafkaBootstrap"] = settings.KafkaBootstrap,
+            ["Ingest__MySql"] = settings.MySql,
+        }, settings, state, time, port, token);
+
+    /// <param name="port">Null for any free one.</param>
+    public static Task<ServiceProcess> StartAggregatorAsync(ServiceSettings settings, StateDirectory state, TimeProvider time, CancellationToken token, int? port = null, string name = "aggregator") =>
+        StartAsync(name, "services/aggregator", "Aggregator", new Dictionary<string, string>
+        {
+            ["Aggregator__KafkaBootstrap"] = settings.KafkaBootstrap,
+            ["Aggregator__Postgres"] = settings.Postgres,
+        }, settings, state, time, port, token);
+
+    /// <param name="port">Null for any free one.</param>
+    public static Task<ServiceProcess> StartSettlementAsync(ServiceSettings settings, StateDirectory state, TimeProvider time, CancellationToken token, int? port = null, string name = "settlement") =>
+        StartAsync(name, "services/settlement", "Settlement", new Dictionary<string, string>
+        {
+            ["Settlement__KafkaBootstrap"] = settings.KafkaBootstrap,
+            ["Settlement__Postgres"] = settings.Postgres,
+        }, settings, state, time, port, token);
+
+    /// <summary>Waits until /health/ready answers 200.</summary>
+    public Task WaitUntilReadyAsync(CancellationToken token) => Process.WaitUntilReadyAsync(NotReadyAsync, StartPatience, token);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Process.DisposeAsync();
+        if (ownsPort) LoopbackPorts.Return(Port);
+    }
+
+    private static async Task<ServiceProcess> StartAsync(string name, string project, string assembly, Dictionary<string, string> own, ServiceSettings settings,
+        StateDirectory state, TimeProvider time, int? port, CancellationToken token)
+    {
+        var listen = port ?? LoopbackPorts.Next();
+        var environment = new Dictionary<string, string>(own) { ["ASPNETCORE_URLS"] = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{listen}") };
+        foreach (var (key, value) in settings.Environment) environment[key] = value;
+        var process = ChildProcess.Start(DotnetCommand.Of(name, Repository.Program(project, assembly), [], environment), state, time);
+        var service = new ServiceProcess(process, listen, ownsPort: port is null);
+        try
+        {
+            await service.WaitUntilReadyAsync(token);
+        }
+        catch
+        {
+            await service.DisposeAsync();
+            throw;
+        }
+        return service;
+    }
+
+    private async Task<string?> NotReadyAsync(CancellationToken token)
+    {
+        try
+        {
+            using var response = await Http.GetAsync(new Uri(Address, "/health/ready"), token);
+            var body = await response.Content.ReadAsStringAsync(token);
+            return response.IsSuccessStatusCode ? null : string.Create(CultureInfo.InvariantCulture, $"/health/ready answers {(int)response.StatusCode}: {body}");
+        }
+        catch (HttpRequestException e)
+        {
+            return $"{Address}health/ready: {e.Message}";
+        }
+        catch (TaskCanceledException) when (!token.IsCancellationRequested)
+        {
+            return $"{Address}health/ready did not answer within {Http.Timeout.TotalSeconds:0} s";
+        }
+    }
+}

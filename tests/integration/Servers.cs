@@ -1,0 +1,113 @@
+using System.Globalization;
+using MySql.Data.MySqlClient;
+using Npgsql;
+using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Processes;
+using StreamSettlement.DevStack.Servers;
+using StreamSettlement.IntegrationTests;
+
+[assembly: AssemblyFixture(typeof(Servers))]
+
+namespace StreamSettlement.IntegrationTests;
+
+/// <summary>
+/// One MariaDB and one PostgreSQL for all integration tests: a test class takes it as constructor argument and asks for databases of its
+/// own, so that tests run in parallel and in any order:
+/// <code>
+/// public sealed class PageTests(Servers servers)
+/// {
+///     [Fact]
+///     public async Task A_row_is_read_once()
+///     {
+///         await using var source = await servers.NewSourceDatabaseAsync();      // infra/mysql/schema.sql is applied
+///         await using var postgres = await servers.NewPostgresDatabaseAsync();  // empty; the service makes its own schema
+/// </code>
+/// The data directories stay under .local/tests between runs: starting takes two seconds then, not ten. Logs lie there too.
+/// </summary>
+public sealed class Servers : IAsyncLifetime
+{
+    private StateDirectory? state;
+    private StackLock? stackLock;
+    private MariaDbServer? mariaDb;
+    private PostgresServer? postgres;
+    private int databases;
+    private int stacks;
+
+    internal StateDirectory State => state ?? throw new InvalidOperationException("the fixture has not been initialised");
+
+    internal MariaDbServer MariaDb => mariaDb ?? throw new InvalidOperationException("the fixture has not been initialised");
+
+    internal PostgresServer Postgres => postgres ?? throw new InvalidOperationException("the fixture has not been initialised");
+
+    /// <summary>A database with the source schema and no rows, dropped when disposed.</summary>
+    internal Task<MySqlDatabase> NewSourceDatabaseAsync() =>
+        MariaDb.SourceDatabaseAsync(NewName("source"), TestContext.Current.CancellationToken);
+
+    /// <summary>An empty database owned by the user of its connection string, dropped when disposed.</summary>
+    internal Task<PostgresDatabase> NewPostgresDatabaseAsync() =>
+        Postgres.DatabaseAsync(NewName("test"), TestContext.Current.CancellationToken);
+
+    /// <summary>A state directory for processes of one test; its logs stay until the next run of the tests.</summary>
+    internal StateDirectory NewStateDirectory() =>
+        new(Path.Combine(State.Root, "stacks", Interlocked.Increment(ref stacks).ToString(CultureInfo.InvariantCulture)));
+
+    public async ValueTask InitializeAsync()
+    {
+        // Two runs of the tests at once take two slots.
+        for (var slot = 0; stackLock is null; slot++)
+        {
+            state = new StateDirectory(Path.Combine(Repository.Root, ".local", "tests", slot.ToString(CultureInfo.InvariantCulture)));
+            stackLock = StackLock.TryTake(state);
+        }
+        await RemoveLeftoversAsync();
+        var starts = (MariaDbServer.StartAsync(State, TimeProvider.System, default), PostgresServer.StartAsync(State, TimeProvider.System, default));
+        mariaDb = await starts.Item1;
+        postgres = await starts.Item2;
+        await DropLeftoverDatabasesAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (mariaDb is not null) await mariaDb.DisposeAsync();
+        if (postgres is not null) await postgres.DisposeAsync();
+        stackLock?.Dispose();
+    }
+
+    private string NewName(string prefix) => string.Create(CultureInfo.InvariantCulture, $"{prefix}_{Interlocked.Increment(ref databases)}");
+
+    private async Task RemoveLeftoversAsync()
+    {
+        var used = Path.Combine(State.Root, "stacks");
+        if (Directory.Exists(used))
+        {
+            foreach (var directory in Directory.GetDirectories(used)) await Leftovers.StopAsync(new StateDirectory(directory), TimeProvider.System);
+            Directory.Delete(used, recursive: true);
+        }
+        await Leftovers.StopAsync(State, TimeProvider.System);
+    }
+
+    // Of a run that was killed.
+    private async Task DropLeftoverDatabasesAsync()
+    {
+        await using (var mysql = new MySqlConnection(MariaDb.AdminConnectionString))
+        {
+            await mysql.OpenAsync();
+            // MySql.Data knows no character set utf8mb3, in which MariaDB gives its own names.
+            foreach (var name in await NamesAsync(new MySqlCommand("select convert(schema_name using utf8mb4) from information_schema.schemata where schema_name like 'source\\_%'", mysql)))
+                await MariaDb.ExecuteAsync($"drop database `{name}`");
+        }
+        await using var npgsql = new NpgsqlConnection(Postgres.AdminConnectionString);
+        await npgsql.OpenAsync();
+        foreach (var name in await NamesAsync(new NpgsqlCommand("select datname from pg_database where datname like 'test\\_%'", npgsql)))
+            await Postgres.ExecuteAsync($"drop database \"{name}\" with (force)");
+    }
+
+    private static async Task<List<string>> NamesAsync(System.Data.Common.DbCommand query)
+    {
+        await using var command = query;
+        await using var reader = await command.ExecuteReaderAsync();
+        var names = new List<string>();
+        while (await reader.ReadAsync()) names.Add(reader.GetString(0));
+        return names;
+    }
+}

@@ -1,0 +1,96 @@
+using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Processes;
+using StreamSettlement.DevStack.Servers;
+
+namespace StreamSettlement.IntegrationTests;
+
+/// <summary>
+/// The whole pipeline for one end-to-end test: a broker and the three services as child processes, against fresh databases of the shared
+/// servers. A service that is null is not running; <c>stack.Aggregator.Process.KillAsync()</c> is kill -9.
+/// <code>
+/// await using var stack = await Stack.StartAsync(servers);
+/// await stack.Source.ExecuteAsync("insert into member …");
+/// using var response = await stack.Api.PostAsync("/days/2026-11-21/end", null);
+/// </code>
+/// </summary>
+internal sealed class Stack : IAsyncDisposable
+{
+    private Stack(StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment) =>
+        (State, Source, Postgres, Environment) = (state, source, postgres, environment);
+
+    public StateDirectory State { get; }
+
+    public MySqlDatabase Source { get; }
+
+    public PostgresDatabase Postgres { get; }
+
+    public IReadOnlyDictionary<string, string> Environment { get; }
+
+    public BrokerProcess Broker { get; private set; } = null!;
+
+    public ServiceProcess? Ingest { get; set; }
+
+    public ServiceProcess? Aggregator { get; set; }
+
+    public ServiceProcess? Settlement { get; set; }
+
+    /// <summary>Client of the running settlement service.</summary>
+    public HttpClient Api { get; } = new();
+
+    public ServiceSettings Settings => new(Broker.Bootstrap, Source.IngestConnectionString, Postgres.ConnectionString) { Environment = Environment };
+
+    /// <param name="environment">For all services, by the names that they read: <c>Ingest__SafetyLag</c>.</param>
+    /// <param name="services">False for the broker and the databases alone; the test starts services itself.</param>
+    public static async Task<Stack> StartAsync(Servers servers, IReadOnlyDictionary<string, string>? environment = null, bool services = true)
+    {
+        var token = TestContext.Current.CancellationToken;
+        var stack = new Stack(servers.NewStateDirectory(), await servers.NewSourceDatabaseAsync(), await servers.NewPostgresDatabaseAsync(),
+            environment ?? new Dictionary<string, string>());
+        try
+        {
+            stack.Broker = await BrokerProcess.StartAsync(stack.State, TimeProvider.System, token);
+            if (services) await stack.StartServicesAsync();
+        }
+        catch
+        {
+            await stack.DisposeAsync();
+            throw;
+        }
+        return stack;
+    }
+
+    /// <summary>Starts those of the three services that are not running, and waits until they are ready.</summary>
+    public async Task StartServicesAsync()
+    {
+        var token = TestContext.Current.CancellationToken;
+        Aggregator ??= await ServiceProcess.StartAggregatorAsync(Settings, State, TimeProvider.System, token);
+        Ingest ??= await ServiceProcess.StartIngestAsync(Settings, State, TimeProvider.System, token);
+        if (Settlement is null)
+        {
+            Settlement = await ServiceProcess.StartSettlementAsync(Settings, State, TimeProvider.System, token);
+            Api.BaseAddress = Settlement.Address;
+        }
+    }
+
+    /// <summary>Stops the broker and starts it on the same address and data.</summary>
+    /// <param name="kill">True for kill -9 instead of an orderly stop.</param>
+    public async Task RestartBrokerAsync(bool kill)
+    {
+        if (kill) await Broker.Process.KillAsync();
+        await Broker.DisposeAsync();
+        Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var service in new[] { Settlement, Ingest, Aggregator })
+            if (service is not null) await service.DisposeAsync();
+        if (Broker is not null) await Broker.DisposeAsync();
+        Api.Dispose();
+        await Source.DisposeAsync();
+        await Postgres.DisposeAsync();
+        // The logs stay, for whoever looks for the cause of a failure.
+        var data = Path.Combine(State.Root, BrokerProcess.Name);
+        if (Directory.Exists(data)) Directory.Delete(data, recursive: true);
+    }
+}
