@@ -59,7 +59,7 @@ public partial class ComposeTests
             var uses = Variable().Matches(ComposeText).Where(match => match.Groups["name"].Value == line.Key);
             Assert.All(uses, use => Assert.StartsWith(":?", use.Groups["rest"].Value));
         });
-        Assert.DoesNotMatch(@"(?i)password[:=]\s*[^\s$'""]", ComposeText);
+        Assert.DoesNotMatch(@"(?i)password[:=]\s*[^\s$?'""]", ComposeText);
     }
 
     [Theory]
