@@ -1,1 +1,44 @@
-return 0;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using StreamSettlement.DevBroker;
+
+var (options, error) = BrokerOptions.Parse(args);
+if (options is null)
+{
+    Console.Error.WriteLine(error);
+    Console.Error.WriteLine(BrokerOptions.Usage);
+    return 2;
+}
+
+using var logging = LoggerFactory.Create(builder => builder
+    .AddSimpleConsole(console =>
+    {
+        console.SingleLine = true;
+        console.TimestampFormat = "HH:mm:ss.fff ";
+        console.UseUtcTimestamp = true;
+        console.ColorBehavior = LoggerColorBehavior.Disabled;
+    }));
+var telemetry = new BrokerTelemetry(logging.CreateLogger("broker"));
+using var stopping = new CancellationTokenSource();
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stopping.Cancel();
+}
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+
+telemetry.Starting(options.DataDirectory);
+try
+{
+    using var broker = new Broker(options, TimeProvider.System, telemetry);
+    await broker.Run(stopping.Token);
+    return 0;
+}
+catch (Exception cause) when (cause is IOException or SocketException or UnauthorizedAccessException or InvalidDataException)
+{
+    telemetry.CannotStart($"{cause.Message} (--data {options.DataDirectory}, --listen {options.Listen})");
+    return 1;
+}

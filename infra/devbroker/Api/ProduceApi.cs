@@ -1,0 +1,99 @@
+using StreamSettlement.DevBroker.Net;
+using StreamSettlement.DevBroker.Storage;
+using StreamSettlement.DevBroker.Topics;
+using StreamSettlement.DevBroker.Wire;
+
+namespace StreamSettlement.DevBroker.Api;
+
+/// <summary>Produce and InitProducerId.</summary>
+internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, BrokerTelemetry telemetry)
+{
+    private const string NoTransactions = "transactions are not supported by this broker";
+
+    public Outcome Produce(Request request, ResponseWriter response)
+    {
+        var version = request.Version;
+        var reader = request.Reader();
+        var transactional = reader.NullableString() is not null;
+        var acks = reader.Int16();
+        reader.Int32();
+        var anyError = false;
+        var topicCount = reader.ArrayLength();
+        response.Array(Math.Max(0, topicCount));
+        for (; topicCount > 0; topicCount--)
+        {
+            var name = reader.String();
+            var topic = topics.Find(name);
+            var partitionCount = reader.ArrayLength();
+            response.String(name);
+            response.Array(Math.Max(0, partitionCount));
+            for (; partitionCount > 0; partitionCount--)
+            {
+                var index = reader.Int32();
+                var (start, length) = reader.Extent();
+                reader.Tags();
+                var partition = topic?.Partition(index);
+                var result = transactional
+                    ? new AppendResult(ErrorCode.TransactionalIdAuthorizationFailed, -1, NoTransactions)
+                    : acks is < -1 or > 1
+                        ? new AppendResult(ErrorCode.InvalidRequiredAcks, -1, $"acks={acks}: expected -1, 0 or 1")
+                        : Append(request, name, index, partition, request.Body.Span.Slice(start, length));
+                anyError |= result.Error != ErrorCode.None;
+                WritePartition(response, version, index, result, partition?.StartOffset ?? -1);
+            }
+            reader.Tags();
+            response.Tags();
+        }
+        response.Int32(0);
+        response.Tags();
+        if (acks != 0) return Outcome.Respond;
+        // Without an answer the only way to tell of an error is to close the connection.
+        return anyError ? Outcome.Close : Outcome.Silent;
+    }
+
+    public void InitProducerId(Request request, ResponseWriter response)
+    {
+        var reader = request.Reader();
+        var transactional = reader.NullableString() is not null;
+        response.Int32(0);
+        response.Error(transactional ? ErrorCode.TransactionalIdAuthorizationFailed : ErrorCode.None);
+        response.Int64(transactional ? -1 : data.NewProducerId());
+        response.Int16(transactional ? (short)-1 : (short)0);
+        response.Tags();
+    }
+
+    private AppendResult Append(Request request, string topic, int index, PartitionLog? partition, Span<byte> batch)
+    {
+        if (partition is null)
+            return new AppendResult(ErrorCode.UnknownTopicOrPartition, -1, $"{topic}-{index} does not exist");
+        try
+        {
+            var result = partition.Append(batch);
+            if (result.Error != ErrorCode.None)
+                telemetry.BatchRefused(topic, index, $"{request.ClientId} at {request.Peer}", result.Reason!);
+            return result;
+        }
+        catch (IOException failure)
+        {
+            telemetry.StorageFailed(topic, index, "written", failure);
+            return new AppendResult(ErrorCode.StorageError, -1, failure.Message);
+        }
+    }
+
+    private static void WritePartition(
+        ResponseWriter response, short version, int index, in AppendResult result, long startOffset)
+    {
+        response.Int32(index);
+        response.Error(result.Error);
+        response.Int64(result.BaseOffset);
+        // The time of appending: none, since timestamps are the producer's.
+        response.Int64(-1);
+        if (version >= 5) response.Int64(startOffset);
+        if (version >= 8)
+        {
+            response.Array(0);
+            response.String(result.Reason);
+        }
+        response.Tags();
+    }
+}

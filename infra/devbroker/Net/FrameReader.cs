@@ -1,0 +1,72 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using StreamSettlement.DevBroker.Wire;
+
+namespace StreamSettlement.DevBroker.Net;
+
+/// <summary>
+/// Cuts a connection's bytes into requests. Its pooled buffer grows as bytes arrive, not as a length claims, and goes
+/// back to its usual size after a large request.
+/// </summary>
+internal sealed class FrameReader(Socket socket, int frameBytesMax) : IDisposable
+{
+    private const int UsualBytes = 128 * 1024;
+
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(UsualBytes);
+    private int _start;
+    private int _end;
+
+    /// <summary>The next request without its length. It is valid until the next call.</summary>
+    /// <returns>Null when the client has closed the connection between two requests.</returns>
+    /// <exception cref="MalformedRequestException">The length is impossible or the connection ended within a request.</exception>
+    public async ValueTask<Memory<byte>?> Next(CancellationToken stop)
+    {
+        if (!await Have(sizeof(int), stop)) return null;
+        var length = BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start));
+        if (length < 8 || length > frameBytesMax)
+            throw new MalformedRequestException($"a request of {length} bytes; expected 8 to {frameBytesMax}");
+        _start += sizeof(int);
+        if (!await Have(length, stop)) throw new MalformedRequestException("the connection ended within a request");
+        var frame = _buffer.AsMemory(_start, length);
+        _start += length;
+        return frame;
+    }
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+
+    /// <summary>Receives until <paramref name="count"/> bytes lie at the start.</summary>
+    /// <returns>False when the connection ended before the first byte of them.</returns>
+    private async ValueTask<bool> Have(int count, CancellationToken stop)
+    {
+        while (_end - _start < count)
+        {
+            MakeRoom(count);
+            var received = await socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None, stop);
+            if (received == 0)
+                return _end == _start ? false : throw new MalformedRequestException("the connection ended within a request");
+            _end += received;
+        }
+        return true;
+    }
+
+    private void MakeRoom(int count)
+    {
+        var kept = _end - _start;
+        if (_buffer.Length - _start >= count && _end < _buffer.Length) return;
+        // Twice what has arrived at most: a length alone takes no memory.
+        var size = Math.Max(UsualBytes, Math.Min(count, kept * 2));
+        if (size > _buffer.Length || (_buffer.Length > UsualBytes * 2 && size <= UsualBytes))
+        {
+            var other = ArrayPool<byte>.Shared.Rent(size);
+            _buffer.AsSpan(_start, kept).CopyTo(other);
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = other;
+        }
+        else
+        {
+            _buffer.AsSpan(_start, kept).CopyTo(_buffer);
+        }
+        (_start, _end) = (0, kept);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace StreamSettlement.DevBroker.Net;
+
+/// <summary>Accepts connections and waits for their end when the broker stops.</summary>
+internal sealed class Listener : IDisposable
+{
+    private readonly ConcurrentDictionary<Task, byte> _running = new();
+    private readonly Socket _socket;
+    private readonly int _requestBytesMax;
+    private readonly BrokerTelemetry _telemetry;
+
+    /// <summary>Binds the address; connections are accepted from <see cref="Run"/> on.</summary>
+    /// <exception cref="SocketException">The address is taken or not this machine's.</exception>
+    public Listener(IPEndPoint address, int requestBytesMax, BrokerTelemetry telemetry)
+    {
+        _requestBytesMax = requestBytesMax;
+        _telemetry = telemetry;
+        _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            _socket.Bind(address);
+            _socket.Listen(512);
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The bound address, with the real port when 0 was asked for.</summary>
+    public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
+
+    public async Task Run(Dispatcher dispatcher, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            Socket client;
+            try
+            {
+                client = await _socket.AcceptAsync(stop);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            catch (SocketException refused)
+            {
+                _telemetry.Refused("a client", refused.Message);
+                continue;
+            }
+            client.NoDelay = true;
+            var task = new Connection(client, dispatcher, _requestBytesMax, _telemetry).Run(stop);
+            _running[task] = 0;
+            _ = task.ContinueWith(
+                (ended, running) => ((ConcurrentDictionary<Task, byte>)running!).TryRemove(ended, out _), _running,
+                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+        await Task.WhenAll(_running.Keys);
+    }
+
+    public void Dispose() => _socket.Dispose();
+}

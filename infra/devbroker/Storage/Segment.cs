@@ -1,0 +1,168 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace StreamSettlement.DevBroker.Storage;
+
+/// <summary>
+/// One file of a partition's log with its offset and time index. One writer, under the partition's lock; any number of
+/// readers, who see whole batches only, since <see cref="Length"/> moves after the bytes are written.
+/// </summary>
+internal sealed class Segment : IDisposable
+{
+    /// <summary>Bytes of log per index entry.</summary>
+    private const int IndexIntervalBytes = 4096;
+
+    private readonly SafeFileHandle _log;
+    private readonly SparseIndex _offsets;
+    private readonly SparseIndex _times;
+    private long _length;
+    private long _indexedTo;
+    private long _maxTimestamp = -1;
+
+    public Segment(string directory, long baseOffset)
+    {
+        BaseOffset = baseOffset;
+        LogPath = PathOf(directory, baseOffset, "log");
+        _log = File.OpenHandle(LogPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        _offsets = new SparseIndex(PathOf(directory, baseOffset, "index"));
+        _times = new SparseIndex(PathOf(directory, baseOffset, "timeindex"));
+    }
+
+    public long BaseOffset { get; }
+
+    public string LogPath { get; }
+
+    /// <summary>Bytes of whole batches.</summary>
+    public long Length => Volatile.Read(ref _length);
+
+    /// <summary>Highest timestamp of its records, ms since epoch; -1 when none has one.</summary>
+    public long MaxTimestamp => Volatile.Read(ref _maxTimestamp);
+
+    /// <summary>Twenty digits, so that names sort as offsets do.</summary>
+    public static string PathOf(string directory, long baseOffset, string extension) =>
+        Path.Combine(directory, $"{baseOffset:D20}.{extension}");
+
+    public void Append(ReadOnlySpan<byte> bytes, in RecordBatch batch)
+    {
+        RandomAccess.Write(_log, bytes, _length);
+        Index(batch, _length);
+        Volatile.Write(ref _length, _length + bytes.Length);
+    }
+
+    /// <summary>The first batch that holds <paramref name="offset"/> or a later one.</summary>
+    /// <returns>Position and size; (-1, 0) when the segment ends before.</returns>
+    public (long Position, int Size) Locate(long offset)
+    {
+        foreach (var (position, batch) in Scan(_offsets.PositionBelowKey(offset + 1)))
+            if (batch.LastOffset >= offset)
+                return (position, batch.Size);
+        return (-1, 0);
+    }
+
+    /// <summary>The first batch with a record at or after <paramref name="timestamp"/>; null when there is none.</summary>
+    public (long Position, RecordBatch Batch)? LocateTime(long timestamp)
+    {
+        if (MaxTimestamp < timestamp) return null;
+        foreach (var found in Scan(_times.PositionBelowKey(timestamp)))
+            if (found.Batch.MaxTimestamp >= timestamp)
+                return found;
+        return null;
+    }
+
+    /// <summary>Whole batches from <paramref name="position"/> on, about <paramref name="bytesMax"/> of them.</summary>
+    /// <param name="firstSize">Size of the first batch, which is given even when it is larger than the limit.</param>
+    public LogSlice Slice(long position, int firstSize, int bytesMax)
+    {
+        var end = Math.Min(Length, position + Math.Max(0, bytesMax));
+        // Indexed positions are batch starts: ending at one sends no half batch that the client would throw away.
+        if (end < Length) end = _offsets.PositionAtOrBelow(end);
+        end = Math.Max(end, position + firstSize);
+        return new LogSlice(_log, position, checked((int)(end - position)));
+    }
+
+    public void Read(long position, Span<byte> destination)
+    {
+        if (RandomAccess.Read(_log, destination, position) != destination.Length)
+            throw new IOException($"{LogPath} ends before {position + destination.Length}");
+    }
+
+    /// <summary>Ends the segment: nothing is appended any more, its files are on disk.</summary>
+    public void Seal()
+    {
+        // The last entry of the time index vouches for the whole file at the next start.
+        _times.Append(_maxTimestamp, _length);
+        Flush();
+    }
+
+    public void Flush()
+    {
+        RandomAccess.FlushToDisk(_log);
+        _offsets.Flush();
+        _times.Flush();
+    }
+
+    /// <summary>Takes a sealed segment as it is.</summary>
+    /// <returns>False when its time index does not vouch for the file's length: it must be recovered by reading.</returns>
+    public bool OpenSealed()
+    {
+        var (maxTimestamp, length) = _times.Last;
+        if (length != RandomAccess.GetLength(_log)) return false;
+        _maxTimestamp = maxTimestamp;
+        _length = length;
+        return true;
+    }
+
+    /// <summary>Reads the file from its start, keeps every whole batch, rebuilds the indexes, cuts off a torn tail.</summary>
+    /// <param name="seen">Called with each kept batch, in order.</param>
+    /// <returns>Bytes cut off.</returns>
+    public long Recover(Action<RecordBatch> seen)
+    {
+        _offsets.Clear();
+        _times.Clear();
+        _length = _indexedTo = 0;
+        _maxTimestamp = -1;
+        var fileLength = RandomAccess.GetLength(_log);
+        using var reader = new BatchFileReader(_log, fileLength);
+        var next = BaseOffset;
+        while (reader.TryRead(_length, out var batch) && batch.BaseOffset >= next && batch.LastOffsetDelta >= 0)
+        {
+            Index(batch, _length);
+            _length += batch.Size;
+            next = batch.LastOffset + 1;
+            seen(batch);
+        }
+        var torn = fileLength - _length;
+        if (torn > 0) RandomAccess.SetLength(_log, _length);
+        return torn;
+    }
+
+    public void Dispose()
+    {
+        _log.Dispose();
+        _offsets.Dispose();
+        _times.Dispose();
+    }
+
+    private void Index(in RecordBatch batch, long position)
+    {
+        if (position - _indexedTo >= IndexIntervalBytes)
+        {
+            _offsets.Append(batch.BaseOffset, position);
+            // All records before this position are at or below the key.
+            _times.Append(_maxTimestamp, position);
+            _indexedTo = position;
+        }
+        if (batch.MaxTimestamp > _maxTimestamp) Volatile.Write(ref _maxTimestamp, batch.MaxTimestamp);
+    }
+
+    private IEnumerable<(long Position, RecordBatch Batch)> Scan(long position)
+    {
+        var header = new byte[RecordBatch.HeaderBytes];
+        while (position < Length)
+        {
+            Read(position, header);
+            var batch = RecordBatch.Parse(header);
+            yield return (position, batch);
+            position += batch.Size;
+        }
+    }
+}
