@@ -39,6 +39,8 @@ internal sealed class MariaDbServer : IAsyncDisposable
             "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=512M", "--max-connections=200", "--max-allowed-packet=64M",
             "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci", "--default-time-zone=+00:00",
             "--skip-name-resolve", "--local-infile=1",
+            // MySQL 8's default; with MariaDB's the LOAD DATA of the generator's connections wait for each other.
+            "--innodb-autoinc-lock-mode=2",
             // MySql.Data cannot read the collations without a number that MariaDB lists since 10.10.
             "--old-mode=UTF8_IS_UTF8MB3,NO_NULL_COLLATION_IDS",
         ];
@@ -125,6 +127,8 @@ internal sealed class MariaDbServer : IAsyncDisposable
             Password = state.Password("mariadb-" + user),
             SslMode = MySqlSslMode.None,
         };
+        // The generator's LOAD DATA LOCAL.
+        if (user == Owner) parts.AllowLoadLocalInfile = true;
         if (database is not null) parts.Database = database;
         return parts.ConnectionString;
     }
