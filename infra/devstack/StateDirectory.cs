@@ -43,10 +43,18 @@ internal sealed class StateDirectory
         var path = Path.Combine(SecretDirectory, name);
         if (File.Exists(path) && File.ReadAllText(path) is { Length: > 0 } existing) return existing;
         var password = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerOnly };
-        using var file = new StreamWriter(path, options);
-        file.Write(password);
+        WriteSecret(path, password);
         return password;
+    }
+
+    /// <summary>Writes a file that only its owner reads, all of it or nothing.</summary>
+    public static void WriteSecret(string path, string content)
+    {
+        var partial = path + ".partial";
+        File.Delete(partial);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly };
+        using (var file = new StreamWriter(partial, options)) file.Write(content);
+        File.Move(partial, path, overwrite: true);
     }
 
     /// <summary>

@@ -15,8 +15,14 @@ namespace StreamSettlement.IntegrationTests;
 /// </summary>
 internal sealed class Stack : IAsyncDisposable
 {
-    private Stack(StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment) =>
+    // The same after a restart.
+    private readonly int apiPort = LoopbackPorts.Next();
+
+    private Stack(StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment)
+    {
         (State, Source, Postgres, Environment) = (state, source, postgres, environment);
+        Api = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{apiPort}") };
+    }
 
     public StateDirectory State { get; }
 
@@ -34,8 +40,8 @@ internal sealed class Stack : IAsyncDisposable
 
     public ServiceProcess? Settlement { get; set; }
 
-    /// <summary>Client of the running settlement service.</summary>
-    public HttpClient Api { get; } = new();
+    /// <summary>Client of the settlement service.</summary>
+    public HttpClient Api { get; }
 
     public ServiceSettings Settings => new(Broker.Bootstrap, Source.IngestConnectionString, Postgres.ConnectionString) { Environment = Environment };
 
@@ -62,14 +68,11 @@ internal sealed class Stack : IAsyncDisposable
     /// <summary>Starts those of the three services that are not running, and waits until they are ready.</summary>
     public async Task StartServicesAsync()
     {
-        var token = TestContext.Current.CancellationToken;
-        Aggregator ??= await ServiceProcess.StartAggregatorAsync(Settings, State, TimeProvider.System, token);
-        Ingest ??= await ServiceProcess.StartIngestAsync(Settings, State, TimeProvider.System, token);
-        if (Settlement is null)
-        {
-            Settlement = await ServiceProcess.StartSettlementAsync(Settings, State, TimeProvider.System, token);
-            Api.BaseAddress = Settlement.Address;
-        }
+        // All at once: one may wait for what another creates.
+        Aggregator ??= ServiceProcess.Aggregator(Settings, State, TimeProvider.System);
+        Ingest ??= ServiceProcess.Ingest(Settings, State, TimeProvider.System);
+        Settlement ??= ServiceProcess.Settlement(Settings, State, TimeProvider.System, apiPort);
+        await ServiceProcess.WaitUntilReadyAsync([Aggregator, Ingest, Settlement], TestContext.Current.CancellationToken);
     }
 
     /// <summary>Stops the broker and starts it on the same address and data.</summary>
@@ -87,6 +90,7 @@ internal sealed class Stack : IAsyncDisposable
             if (service is not null) await service.DisposeAsync();
         if (Broker is not null) await Broker.DisposeAsync();
         Api.Dispose();
+        LoopbackPorts.Return(apiPort);
         await Source.DisposeAsync();
         await Postgres.DisposeAsync();
         // The logs stay, for whoever looks for the cause of a failure.

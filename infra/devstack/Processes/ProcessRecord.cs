@@ -38,13 +38,17 @@ internal sealed record ProcessRecord(int Pid, long StartTicks, string BootId, in
     /// <returns>False when it had to be killed.</returns>
     public async Task<bool> StopAsync(TimeSpan patience, TimeProvider time)
     {
-        if (!IsRunning || !Posix.Signal(Pid, StopSignal)) return true;
-        if (await GoneWithinAsync(patience, time)) return true;
+        if (await AskToStopAsync(patience, time)) return true;
         Posix.Signal(-Pid, Posix.SigKill);
         Posix.Signal(Pid, Posix.SigKill);
         await GoneWithinAsync(TimeSpan.FromSeconds(10), time);
         return false;
     }
+
+    /// <summary>Asks the process to stop and waits, but never kills it.</summary>
+    /// <returns>False when it still runs after <paramref name="patience"/>.</returns>
+    public async Task<bool> AskToStopAsync(TimeSpan patience, TimeProvider time) =>
+        !IsRunning || !Posix.Signal(Pid, StopSignal) || await GoneWithinAsync(patience, time);
 
     private async Task<bool> GoneWithinAsync(TimeSpan patience, TimeProvider time)
     {

@@ -111,8 +111,7 @@ internal sealed class MariaDbServer : IAsyncDisposable
             $"grant process on *.* to '{Ingest}'@'127.0.0.1'",
             $"alter user 'root'@'localhost' identified by '{state.Password("mariadb-root")}'",
         ];
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-        await using (var file = new StreamWriter(path, options)) await file.WriteAsync(string.Concat(statements.Select(statement => statement + ";\n")));
+        StateDirectory.WriteSecret(path, string.Concat(statements.Select(statement => statement + ";\n")));
         if (Posix.IsRoot) await Shell.RunAsync(["chown", $"{User}:{User}", path], token);
         return path;
     }

@@ -102,8 +102,7 @@ internal sealed class PostgresServer : IAsyncDisposable
         if (File.Exists(done)) return data;
         // An initialisation that was cut off is begun again.
         if (Directory.Exists(data)) Directory.Delete(data, recursive: true);
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-        await using (var file = new StreamWriter(passwordFile, options)) await file.WriteAsync(state.Password("postgres-" + Superuser));
+        StateDirectory.WriteSecret(passwordFile, state.Password("postgres-" + Superuser));
         if (Posix.IsRoot) await Shell.RunAsync(["chown", $"{SystemUser}:{SystemUser}", passwordFile], token);
         string[] line =
         [

@@ -13,7 +13,7 @@ internal sealed record ServiceSettings(string KafkaBootstrap, string MySql, stri
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }
 
-/// <summary>One of the three services as a child process, ready when its /health/ready says so.</summary>
+/// <summary>One of the three services as a child process, started but not yet ready.</summary>
 internal sealed class ServiceProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
@@ -30,31 +30,38 @@ internal sealed class ServiceProcess : IAsyncDisposable
     public Uri Address => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}"));
 
     /// <param name="port">Null for any free one.</param>
-    public static Task<ServiceProcess> StartIngestAsync(ServiceSettings settings, StateDirectory state, TimeProvider time, CancellationToken token, int? port = null, string name = "ingest") =>
-        StartAsync(name, "services/ingest", "Ingest", new Dictionary<string, string>
+    public static ServiceProcess Ingest(ServiceSettings settings, StateDirectory state, TimeProvider time, int? port = null, string name = "ingest") =>
+        Start(name, "services/ingest", "Ingest", new Dictionary<string, string>
         {
             ["Ingest__KafkaBootstrap"] = settings.KafkaBootstrap,
             ["Ingest__MySql"] = settings.MySql,
-        }, settings, state, time, port, token);
+        }, settings, state, time, port);
 
     /// <param name="port">Null for any free one.</param>
-    public static Task<ServiceProcess> StartAggregatorAsync(ServiceSettings settings, StateDirectory state, TimeProvider time, CancellationToken token, int? port = null, string name = "aggregator") =>
-        StartAsync(name, "services/aggregator", "Aggregator", new Dictionary<string, string>
+    public static ServiceProcess Aggregator(ServiceSettings settings, StateDirectory state, TimeProvider time, int? port = null, string name = "aggregator") =>
+        Start(name, "services/aggregator", "Aggregator", new Dictionary<string, string>
         {
             ["Aggregator__KafkaBootstrap"] = settings.KafkaBootstrap,
             ["Aggregator__Postgres"] = settings.Postgres,
-        }, settings, state, time, port, token);
+        }, settings, state, time, port);
 
     /// <param name="port">Null for any free one.</param>
-    public static Task<ServiceProcess> StartSettlementAsync(ServiceSettings settings, StateDirectory state, TimeProvider time, CancellationToken token, int? port = null, string name = "settlement") =>
-        StartAsync(name, "services/settlement", "Settlement", new Dictionary<string, string>
+    public static ServiceProcess Settlement(ServiceSettings settings, StateDirectory state, TimeProvider time, int? port = null, string name = "settlement") =>
+        Start(name, "services/settlement", "Settlement", new Dictionary<string, string>
         {
             ["Settlement__KafkaBootstrap"] = settings.KafkaBootstrap,
             ["Settlement__Postgres"] = settings.Postgres,
-        }, settings, state, time, port, token);
+        }, settings, state, time, port);
 
     /// <summary>Waits until /health/ready answers 200.</summary>
+    /// <exception cref="DevStackException">The service ended, or was not ready within 90 s; the message says why.</exception>
     public Task WaitUntilReadyAsync(CancellationToken token) => Process.WaitUntilReadyAsync(NotReadyAsync, StartPatience, token);
+
+    /// <summary>Waits until all are ready; the first that cannot be ends the wait.</summary>
+    public static async Task WaitUntilReadyAsync(IReadOnlyList<ServiceProcess> services, CancellationToken token)
+    {
+        await foreach (var ready in Task.WhenEach(services.Select(service => service.WaitUntilReadyAsync(token)))) await ready;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -62,24 +69,14 @@ internal sealed class ServiceProcess : IAsyncDisposable
         if (ownsPort) LoopbackPorts.Return(Port);
     }
 
-    private static async Task<ServiceProcess> StartAsync(string name, string project, string assembly, Dictionary<string, string> own, ServiceSettings settings,
-        StateDirectory state, TimeProvider time, int? port, CancellationToken token)
+    private static ServiceProcess Start(string name, string project, string assembly, Dictionary<string, string> own, ServiceSettings settings,
+        StateDirectory state, TimeProvider time, int? port)
     {
         var listen = port ?? LoopbackPorts.Next();
         var environment = new Dictionary<string, string>(own) { ["ASPNETCORE_URLS"] = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{listen}") };
         foreach (var (key, value) in settings.Environment) environment[key] = value;
         var process = ChildProcess.Start(DotnetCommand.Of(name, Repository.Program(project, assembly), [], environment), state, time);
-        var service = new ServiceProcess(process, listen, ownsPort: port is null);
-        try
-        {
-            await service.WaitUntilReadyAsync(token);
-        }
-        catch
-        {
-            await service.DisposeAsync();
-            throw;
-        }
-        return service;
+        return new ServiceProcess(process, listen, ownsPort: port is null);
     }
 
     private async Task<string?> NotReadyAsync(CancellationToken token)

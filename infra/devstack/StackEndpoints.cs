@@ -1,0 +1,54 @@
+using System.Text.Json;
+using MySql.Data.MySqlClient;
+using Npgsql;
+using StreamSettlement.DevStack.Processes;
+using StreamSettlement.DevStack.Servers;
+
+namespace StreamSettlement.DevStack;
+
+/// <summary>Where a running stack is reached; written beside its pid files for the commands of other terminals.</summary>
+/// <param name="MySql">Connection string of the owner of the source database.</param>
+/// <param name="Postgres">Connection string of the services.</param>
+internal sealed record StackEndpoints(Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres)
+{
+    private const string FileName = "endpoints.json";
+
+    public MySqlDatabase Source => new(new MySqlConnectionStringBuilder(MySql).Database, MySql, MySql);
+
+    /// <returns>Null when no stack runs from <paramref name="state"/>.</returns>
+    public static StackEndpoints? OfRunning(StateDirectory state)
+    {
+        var path = Path.Combine(state.RunDirectory, FileName);
+        if (!File.Exists(path) || ProcessRecord.Read(state.PidFile(MariaDbServer.Name)) is not { IsRunning: true }) return null;
+        return JsonSerializer.Deserialize<StackEndpoints>(File.ReadAllText(path));
+    }
+
+    public void Write(StateDirectory state) => StateDirectory.WriteSecret(Path.Combine(state.RunDirectory, FileName), JsonSerializer.Serialize(this));
+
+    public static void Remove(StateDirectory state) => File.Delete(Path.Combine(state.RunDirectory, FileName));
+
+    /// <summary>The addresses as variables of the environment, by their public names.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Variables()
+    {
+        var (mysql, postgres) = (new MySqlConnectionStringBuilder(MySql), new NpgsqlConnectionStringBuilder(Postgres));
+        return
+        [
+            new("SETTLEMENT_API", Address(SettlementApi)),
+            new("INGEST_API", Address(IngestApi)),
+            new("AGGREGATOR_API", Address(AggregatorApi)),
+            new("KAFKA_BOOTSTRAP", KafkaBootstrap),
+            new("MYSQL_HOST", mysql.Server),
+            new("MYSQL_PORT", $"{mysql.Port}"),
+            new("MYSQL_USER", mysql.UserID),
+            new("MYSQL_PASSWORD", mysql.Password),
+            new("MYSQL_DATABASE", mysql.Database),
+            new("PGHOST", postgres.Host!),
+            new("PGPORT", $"{postgres.Port}"),
+            new("PGUSER", postgres.Username!),
+            new("PGPASSWORD", postgres.Password!),
+            new("PGDATABASE", postgres.Database!),
+        ];
+    }
+
+    private static string Address(Uri uri) => uri.ToString().TrimEnd('/');
+}
