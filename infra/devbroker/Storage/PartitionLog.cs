@@ -82,8 +82,8 @@ internal sealed class PartitionLog : IDisposable
     public TimePosition FindTime(long timestamp)
     {
         foreach (var segment in Volatile.Read(ref _segments))
-            if (segment.LocateTime(timestamp) is (_, var batch))
-                return RecordTimes.FirstAtOrAfter(batch);
+            if (segment.LocateTime(timestamp) is (var position, var batch))
+                return RecordTimes.FirstAtOrAfter(segment, position, batch, timestamp);
         return new TimePosition(-1, -1);
     }
 

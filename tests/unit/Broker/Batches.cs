@@ -1,0 +1,68 @@
+using System.Buffers.Binary;
+using StreamSettlement.DevBroker.Storage;
+
+namespace StreamSettlement.UnitTests.Broker;
+
+/// <summary>Builds record batches as a producer does.</summary>
+internal static class Batches
+{
+    public const long Noon = 1_700_000_000_000;
+
+    /// <param name="times">Timestamp of each record, ms since epoch.</param>
+    /// <param name="payload">Bytes in place of the encoded records.</param>
+    public static byte[] Of(
+        long[] times, long producer = -1, short epoch = -1, int sequence = -1, short attributes = 0, byte[]? payload = null)
+    {
+        var records = payload ?? Records(times);
+        var batch = new byte[RecordBatch.HeaderBytes + records.Length];
+        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(8), batch.Length - RecordBatch.PrefixBytes);
+        batch[16] = 2;
+        BinaryPrimitives.WriteInt16BigEndian(batch.AsSpan(21), attributes);
+        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(23), times.Length - 1);
+        BinaryPrimitives.WriteInt64BigEndian(batch.AsSpan(27), times[0]);
+        BinaryPrimitives.WriteInt64BigEndian(batch.AsSpan(35), times.Max());
+        BinaryPrimitives.WriteInt64BigEndian(batch.AsSpan(43), producer);
+        BinaryPrimitives.WriteInt16BigEndian(batch.AsSpan(51), epoch);
+        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(53), sequence);
+        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(57), times.Length);
+        records.CopyTo(batch, RecordBatch.HeaderBytes);
+        return Sign(batch);
+    }
+
+    public static byte[] OfCount(int count, long producer = -1, short epoch = -1, int sequence = -1) =>
+        Of([.. Enumerable.Range(0, count).Select(i => Noon + i)], producer, epoch, sequence);
+
+    /// <summary>Sets the checksum to that of the content.</summary>
+    public static byte[] Sign(byte[] batch)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(batch.AsSpan(17), Crc32C.Compute(batch.AsSpan(21)));
+        return batch;
+    }
+
+    /// <summary>Records with empty key, the value "v" and no headers.</summary>
+    public static byte[] Records(long[] times)
+    {
+        using var all = new MemoryStream();
+        for (var i = 0; i < times.Length; i++)
+        {
+            using var record = new MemoryStream();
+            record.WriteByte(0);
+            ZigZag(record, times[i] - times[0]);
+            ZigZag(record, i);
+            ZigZag(record, -1);
+            ZigZag(record, 1);
+            record.WriteByte((byte)'v');
+            ZigZag(record, 0);
+            ZigZag(all, record.Length);
+            all.Write(record.ToArray());
+        }
+        return all.ToArray();
+    }
+
+    private static void ZigZag(MemoryStream target, long value)
+    {
+        var raw = unchecked((ulong)((value << 1) ^ (value >> 63)));
+        for (; raw >= 0x80; raw >>= 7) target.WriteByte((byte)(raw & 0x7F | 0x80));
+        target.WriteByte((byte)raw);
+    }
+}
