@@ -1,2 +1,18 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Npgsql;
+using StreamSettlement.Aggregator;
+using StreamSettlement.Aggregator.Sink;
+using StreamSettlement.Aggregator.Source;
+using StreamSettlement.Hosting;
+
+return await ServiceHost.RunAsync<AggregatorOptions>("Aggregator", "http://127.0.0.1:8082", args, (services, options) =>
+{
+    services.AddControlTopics(options.KafkaBootstrap, "aggregator");
+    services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
+    services.AddSingleton<AggregatorTelemetry>();
+    services.AddSingleton<DeadLetterTopics>();
+    services.AddSingleton<ILog, KafkaLog>();
+    services.AddSingleton<IRollupStore>(provider =>
+        new RollupStore(provider.GetRequiredService<NpgsqlDataSource>(), $"{Environment.MachineName}/{Environment.ProcessId}"));
+    services.AddSingleton<AggregatorLoop>();
+    services.AddHostedService<AggregatorService>();
+});

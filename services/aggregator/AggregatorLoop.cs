@@ -1,0 +1,247 @@
+using StreamSettlement.Aggregator.Core;
+using StreamSettlement.Aggregator.Sink;
+using StreamSettlement.Aggregator.Source;
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
+
+namespace StreamSettlement.Aggregator;
+
+/// <summary>
+/// Takes what the log delivers, adds it up, commits chunk after chunk: while one chunk is being committed the next is being
+/// added up, never more. Everything here happens one step after the other; nothing is shared with a chunk on its way.
+/// </summary>
+internal sealed class AggregatorLoop(
+    ILog log, IRollupStore store, AggregatorOptions options, AggregatorTelemetry telemetry, Outages outages, Readiness readiness, TimeProvider time)
+{
+    private readonly TimeZoneInfo _zone = TimeZoneInfo.FindSystemTimeZoneById(options.BusinessZone);
+    private readonly ClaimCache _claims = new((long)options.ClaimCacheMegabytes << 20);
+    private readonly Dictionary<LogPartition, OwnedPartition> _owned = [];
+    private readonly Verdict[] _verdicts = new Verdict[LogBatch.RecordsMax];
+    private readonly HashSet<ClaimKey> _missing = [];
+    private IReadOnlyDictionary<SourceStream, int> _partitions = new Dictionary<SourceStream, int>();
+    private Eligibility _rules = new([]);
+    private ChunkBuilder _builder = null!;
+    private long _openedAt;
+    private long _committed;
+    private InFlight? _inFlight;
+
+    private sealed record InFlight(Chunk Chunk, Task<CommitOutcome> Outcome);
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        _builder = new ChunkBuilder(_claims, ChunkLimits.Default);
+        readiness.Expect("postgres");
+        await PostgresAsync(store.PrepareAsync, cancel);
+        _partitions = await log.PrepareAsync(cancel);
+        await PostgresAsync(token => store.RememberPartitionsAsync(_partitions, token), cancel);
+        _rules = await PostgresAsync(store.RulesAsync, cancel);
+        await log.JoinAsync(cancel);
+        try
+        {
+            while (true) await StepAsync(cancel);
+        }
+        finally
+        {
+            await log.CloseAsync();
+        }
+    }
+
+    /// <summary>One event, or the end of a chunk, or both.</summary>
+    internal async Task StepAsync(CancellationToken cancel)
+    {
+        if (_inFlight is { Outcome.IsCompleted: true }) await LandAsync();
+        var happened = await log.NextAsync(Wait(), cancel);
+        switch (happened)
+        {
+            case null when _inFlight is not null:
+                await LandAsync();
+                break;
+            case Fetched fetched:
+                await TakeAsync(fetched.Batch, cancel);
+                break;
+            case Assigned assigned:
+                await TakeOverAsync(assigned.Partitions, cancel);
+                break;
+            case Revoked revoked:
+                await GiveUpAsync(revoked, cancel);
+                break;
+            case Broken broken:
+                throw new InvalidOperationException($"the Kafka client can't go on: {broken.Fault.Message}", broken.Fault);
+        }
+        if (!_builder.IsEmpty && _inFlight is null && Remaining() <= TimeSpan.Zero) Launch(cancel);
+    }
+
+    /// <summary>How long to wait for the log: while a commit is on its way only for what is there already.</summary>
+    private TimeSpan Wait()
+    {
+        if (_builder.IsEmpty) return _inFlight is null ? Timeout.InfiniteTimeSpan : TimeSpan.Zero;
+        var remaining = Remaining();
+        return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
+    }
+
+    private TimeSpan Remaining() => options.ChunkTime - time.GetElapsedTime(_openedAt);
+
+    private async Task TakeAsync(LogBatch batch, CancellationToken cancel)
+    {
+        try
+        {
+            if (!_builder.HasRoomFor(batch.Count))
+            {
+                await LandAsync();
+                if (!_builder.IsEmpty) Launch(cancel);
+            }
+            var latest = LatestDay();
+            for (var i = 0; i < batch.Count; i++)
+            {
+                var at = batch.PartitionOf(i);
+                if (!_owned.ContainsKey(at)) continue;
+                _verdicts[i] = Judge.Of(at, _partitions[at.Stream], batch[i], latest);
+                if (!_verdicts[i].IsFact) continue;
+                var key = ClaimKey.Of(at, _verdicts[i].Fact);
+                if (!_claims.Contains(key)) _missing.Add(key);
+            }
+            await LoadClaimsAsync(cancel);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                // Not ours: fetched before the partition was taken from us.
+                if (!_owned.TryGetValue(batch.PartitionOf(i), out var owned)) continue;
+                if (batch.OffsetOf(i) < owned.Position)
+                {
+                    // The client began anew at the earliest offset: the topic was made anew under us.
+                    telemetry.OffsetsWentBack(owned.At, owned.Position, batch.OffsetOf(i));
+                    Abandon();
+                    return;
+                }
+                if (_builder.IsEmpty) _openedAt = time.GetTimestamp();
+                _builder.Add(owned, batch.OffsetOf(i), _verdicts[i], _rules, batch[i]);
+            }
+            _claims.Shrink(_committed);
+        }
+        finally
+        {
+            log.Return(batch);
+        }
+    }
+
+    private async Task LoadClaimsAsync(CancellationToken cancel)
+    {
+        if (_missing.Count == 0) return;
+        foreach (var (key, ids) in await PostgresAsync(token => store.ClaimsAsync(_missing, token), cancel))
+        {
+            _claims.Load(key, ClaimBlock.FromBytes(ids));
+            _missing.Remove(key);
+        }
+        foreach (var key in _missing) _claims.Load(key, new ClaimBlock());
+        _missing.Clear();
+    }
+
+    private void Launch(CancellationToken cancel)
+    {
+        var chunk = _builder.Finish();
+        _inFlight = new InFlight(chunk, CommitAsync(chunk, cancel));
+    }
+
+    private async Task<CommitOutcome> CommitAsync(Chunk chunk, CancellationToken cancel)
+    {
+        var startedAt = time.GetTimestamp();
+        // Before the commit: once the offset has moved nobody would produce them any more.
+        var letters = chunk.DeadLetters.Where(letter => letter.ToTopic).ToList();
+        if (letters.Count > 0)
+        {
+            telemetry.DeadLetters(letters.Count, letters[0]);
+            await outages.RetryAsync("kafka", Transient.Kafka, async token => await log.DeadLetterAsync(letters, token), cancel);
+        }
+        var outcome = await PostgresAsync(token => store.CommitAsync(chunk, token), cancel);
+        if (outcome == CommitOutcome.Fenced) return outcome;
+        telemetry.Committed(chunk, time.GetElapsedTime(startedAt));
+        foreach (var seal in chunk.Seals) telemetry.Sealed(seal);
+        foreach (var day in chunk.Seals.GroupBy(seal => seal.Marker.Day))
+        {
+            var detail = string.Join(", ", day.Select(seal => $"{seal.At} attempt {seal.Marker.Attempt}"));
+            if (await log.AnnounceAsync(day.Key, detail, cancel) is { } reason) telemetry.NotAnnounced(day.Key, reason);
+        }
+        return outcome;
+    }
+
+    /// <summary>Waits for the commit on its way, if there is one.</summary>
+    private async Task LandAsync()
+    {
+        if (_inFlight is not { } flying) return;
+        var outcome = await flying.Outcome;
+        _inFlight = null;
+        if (outcome == CommitOutcome.Fenced)
+        {
+            telemetry.Fenced();
+            Abandon();
+            return;
+        }
+        _committed = flying.Chunk.Number;
+        log.Store(flying.Chunk.Moves.Select(move => KeyValuePair.Create(move.At, move.NextOffset)));
+    }
+
+    private async Task TakeOverAsync(IReadOnlyList<AssignedPartition> assigned, CancellationToken cancel)
+    {
+        await LandAsync();
+        foreach (var partition in assigned)
+        {
+            var known = _partitions[partition.At.Stream];
+            if (partition.At.Partition >= known)
+            {
+                throw new PartitionCountChangedException(partition.At.Stream.Topic(), known, partition.At.Partition + 1);
+            }
+        }
+        _rules = await PostgresAsync(store.RulesAsync, cancel);
+        var owned = await PostgresAsync(token => store.TakeOverAsync(assigned, token), cancel);
+        foreach (var partition in owned)
+        {
+            _owned[partition.At] = partition;
+            telemetry.Owns(partition.At, partition.NextByRollups);
+            telemetry.Started(partition, assigned.First(seen => seen.At == partition.At).Committed);
+        }
+        log.Start(owned.ToDictionary(partition => partition.At, partition => partition.Start.Offset));
+    }
+
+    private async Task GiveUpAsync(Revoked revoked, CancellationToken cancel)
+    {
+        await LandAsync();
+        if (revoked.Lost)
+        {
+            // Of lost partitions nothing can be committed, and a chunk is one transaction.
+            if (revoked.Partitions.Any(_owned.ContainsKey)) Abandon();
+        }
+        else if (!_builder.IsEmpty)
+        {
+            Launch(cancel);
+            await LandAsync();
+        }
+        foreach (var at in revoked.Partitions)
+        {
+            if (_owned.Remove(at)) _claims.Forget(at);
+            telemetry.Disowns(at);
+        }
+        telemetry.GaveUp(string.Join(", ", revoked.Partitions), revoked.Lost);
+        log.Release();
+    }
+
+    /// <summary>Forgets everything that is not committed, and all that was known of the partitions; takes them over anew.</summary>
+    private void Abandon()
+    {
+        _builder.Clear();
+        _claims.Clear();
+        foreach (var at in _owned.Keys) telemetry.Disowns(at);
+        _owned.Clear();
+        log.Rejoin();
+    }
+
+    private BusinessDay LatestDay()
+    {
+        var now = TimeZoneInfo.ConvertTime(time.GetUtcNow(), _zone);
+        return new BusinessDay(DateOnly.FromDateTime(now.DateTime)).AddDays(options.FutureDays);
+    }
+
+    private async Task PostgresAsync(Func<CancellationToken, Task> work, CancellationToken cancel) =>
+        await outages.RetryAsync("postgres", Transient.Postgres, async token => await work(token), cancel);
+
+    private async Task<T> PostgresAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancel) =>
+        await outages.RetryAsync("postgres", Transient.Postgres, async token => await work(token), cancel);
+}

@@ -1,0 +1,58 @@
+using System.ComponentModel.DataAnnotations;
+using Npgsql;
+
+namespace StreamSettlement.Aggregator;
+
+/// <summary>Section <c>Aggregator</c> of the configuration.</summary>
+internal sealed class AggregatorOptions : IValidatableObject
+{
+    /// <summary>Kafka brokers as <c>host:port</c>, comma-separated. Required.</summary>
+    [Required(ErrorMessage = "expected Kafka brokers as host:port, comma-separated")]
+    public string KafkaBootstrap { get; set; } = "";
+
+    /// <summary>Npgsql connection string of the database that holds schema <c>rollup</c>. Required.</summary>
+    [Required(ErrorMessage = "expected an Npgsql connection string, such as Host=localhost;Database=settlement;Username=…;Password=…")]
+    public string Postgres { get; set; } = "";
+
+    /// <summary>Zone of the business date, by its IANA name. Default Asia/Seoul.</summary>
+    public string BusinessZone { get; set; } = "Asia/Seoul";
+
+    /// <summary>Days that a <c>log_date</c> may be ahead of the business date of now before it is a dead letter. Default 1.</summary>
+    [Range(0, 366, ErrorMessage = "expected days from 0 to 366")]
+    public int FutureDays { get; set; } = 1;
+
+    /// <summary>
+    /// How long records are added up before they are committed, when nothing else ends the chunk: the delay until a row is visible.
+    /// Default 0.5 s, 10 ms to 60 s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00", ErrorMessage = "expected a time from 00:00:00.010 to 00:01:00")]
+    public TimeSpan ChunkTime { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Memory of the claim cache, in MiB: a miss costs a read from PostgreSQL. Default 48.</summary>
+    [Range(1, 4_096, ErrorMessage = "expected MiB from 1 to 4096")]
+    public int ClaimCacheMegabytes { get; set; } = 48;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(BusinessZone, out _))
+        {
+            yield return new ValidationResult("expected the IANA name of a time zone, such as Asia/Seoul", [nameof(BusinessZone)]);
+        }
+        if (PostgresRefusal() is { } refusal)
+        {
+            yield return new ValidationResult($"expected an Npgsql connection string: {refusal}", [nameof(Postgres)]);
+        }
+    }
+
+    private string? PostgresRefusal()
+    {
+        try
+        {
+            return string.IsNullOrEmpty(new NpgsqlConnectionStringBuilder(Postgres).Host) ? "it names no Host" : null;
+        }
+        catch (ArgumentException malformed)
+        {
+            return malformed.Message;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using Confluent.Kafka;
+using StreamSettlement.Aggregator.Core;
+using StreamSettlement.Aggregator.Sink;
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
+
+namespace StreamSettlement.Aggregator.Source;
+
+/// <summary>The log in Kafka: a reader on a thread of its own, the dead-letter topics, the control events.</summary>
+internal sealed class KafkaLog(
+    AggregatorOptions options, ControlProducer control, DeadLetterTopics deadLetters, AggregatorTelemetry telemetry, Outages outages,
+    Readiness readiness, TimeProvider time) : ILog, IDisposable
+{
+    /// <summary>The consumer group of generation 1.</summary>
+    public const string Group = "aggregator-g1";
+
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+
+    private readonly KafkaReader _reader = new(options.KafkaBootstrap, Group, telemetry, new KafkaHealth(readiness, telemetry, time), time);
+
+    public async Task<IReadOnlyDictionary<SourceStream, int>> PrepareAsync(CancellationToken cancel)
+    {
+        readiness.Expect("kafka");
+        readiness.Expect("topics");
+        await outages.RetryAsync("kafka", Transient.Kafka, async _ =>
+            await KafkaTopics.EnsureAsync(options.KafkaBootstrap, Topics.All(Limits.PartitionsDefault).Where(topic =>
+                topic.Name is Topics.ViewLogsDeadLetters or Topics.AdViewsDeadLetters or Topics.Events)), cancel);
+        string? said = null;
+        while (true)
+        {
+            var counts = await outages.RetryAsync("kafka", Transient.Kafka, _ =>
+                ValueTask.FromResult(KafkaTopics.PartitionCounts(options.KafkaBootstrap, SourceStreams.All.Select(SourceStreams.Topic))), cancel);
+            var missing = string.Join(", ", counts.Where(topic => topic.Value == 0).Select(topic => topic.Key));
+            if (missing.Length == 0)
+            {
+                readiness.Up("topics");
+                return counts.ToDictionary(topic => SourceStreams.OfTopic(topic.Key), topic => topic.Value);
+            }
+            readiness.Down("topics", $"{missing} not there yet: ingest creates the data topics");
+            if (said != missing) telemetry.WaitingForTopics(said = missing);
+            await Task.Delay(LookAgainAfter, time, cancel);
+        }
+    }
+
+    public Task JoinAsync(CancellationToken cancel)
+    {
+        _reader.Open();
+        return Task.CompletedTask;
+    }
+
+    public async ValueTask<LogEvent?> NextAsync(TimeSpan wait, CancellationToken cancel)
+    {
+        if (_reader.Events.TryRead(out var next)) return next;
+        if (wait == TimeSpan.Zero) return null;
+        if (wait == Timeout.InfiniteTimeSpan) return await _reader.Events.ReadAsync(cancel);
+        using var timeout = new CancellationTokenSource(wait, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
+        try
+        {
+            return await _reader.Events.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    public void Start(IReadOnlyDictionary<LogPartition, long> offsets) => _reader.Start(offsets);
+
+    public void Release() => _reader.Release();
+
+    public void Return(LogBatch batch) => _reader.Return(batch);
+
+    public void Store(IEnumerable<KeyValuePair<LogPartition, long>> nextOffsets)
+    {
+        foreach (var (at, next) in nextOffsets) _reader.Store(at, next);
+    }
+
+    public void Rejoin() => _reader.Rejoin();
+
+    public Task DeadLetterAsync(IReadOnlyList<DeadLetter> letters, CancellationToken cancel) => deadLetters.ProduceAsync(letters, cancel);
+
+    public async Task<string?> AnnounceAsync(BusinessDay day, string detail, CancellationToken cancel)
+    {
+        try
+        {
+            await control.PublishAsync(new ControlEvent(EventKind.DaySealed, day, "aggregator", detail), cancel);
+            return null;
+        }
+        catch (KafkaException fault)
+        {
+            return fault.Error.Reason;
+        }
+    }
+
+    public Task CloseAsync() => _reader.CloseAsync();
+
+    public void Dispose() => _reader.Dispose();
+}

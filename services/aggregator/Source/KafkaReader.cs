@@ -1,0 +1,274 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Confluent.Kafka;
+using StreamSettlement.Aggregator.Core;
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
+
+namespace StreamSettlement.Aggregator.Source;
+
+/// <summary>
+/// Reads both data topics on a thread of its own and turns records, assignments and revocations into events in one order. An
+/// assignment waits for the loop to say where to start, a revocation until the loop has let go.
+/// </summary>
+internal sealed class KafkaReader : IDisposable
+{
+    // Batches that circulate: what bounds the memory between this thread and the loop.
+    private const int Batches = 4;
+
+    private static readonly TimeSpan IdleWait = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly string _bootstrap;
+    private readonly string _group;
+    private readonly AggregatorTelemetry _telemetry;
+    private readonly KafkaHealth _health;
+    private readonly TimeProvider _time;
+    private readonly Channel<LogEvent> _events = Channel.CreateUnbounded<LogEvent>();
+    private readonly BlockingCollection<LogBatch> _free = [];
+    private readonly ConcurrentDictionary<LogPartition, long> _toStore = new();
+    private readonly HashSet<LogPartition> _assigned = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<IReadOnlyDictionary<LogPartition, long>> _start = Answer<IReadOnlyDictionary<LogPartition, long>>();
+    private TaskCompletionSource<bool> _release = Answer<bool>();
+    private volatile bool _rejoin;
+    private LogBatch? _filling;
+    private long _lookedAt;
+
+    public KafkaReader(string bootstrap, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
+    {
+        (_bootstrap, _group, _telemetry, _health, _time) = (bootstrap, group, telemetry, health, time);
+        for (var i = 0; i < Batches; i++) _free.Add(new LogBatch());
+    }
+
+    public ChannelReader<LogEvent> Events => _events.Reader;
+
+    public void Open() => new Thread(Run) { Name = "kafka-reader", IsBackground = true }.Start();
+
+    public void Start(IReadOnlyDictionary<LogPartition, long> offsets) => _start.TrySetResult(offsets);
+
+    public void Release() => _release.TrySetResult(true);
+
+    public void Return(LogBatch batch)
+    {
+        batch.Clear();
+        _free.Add(batch);
+    }
+
+    public void Store(LogPartition at, long nextOffset) => _toStore[at] = nextOffset;
+
+    public void Rejoin() => _rejoin = true;
+
+    public async Task CloseAsync()
+    {
+        await _stop.CancelAsync();
+        await _ended.Task;
+    }
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _free.Dispose();
+    }
+
+    private static TaskCompletionSource<T> Answer<T>() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                _rejoin = false;
+                using var consumer = Build();
+                consumer.Subscribe([Topics.ViewLogs, Topics.AdViews]);
+                try
+                {
+                    while (!_rejoin && !_stop.IsCancellationRequested) Step(consumer);
+                    StoreOffsets(consumer);
+                }
+                finally
+                {
+                    consumer.Close();
+                }
+                if (_rejoin) _stop.Token.WaitHandle.WaitOne(Pause);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Asked to stop while it waited for the loop.
+        }
+        catch (Exception fault)
+        {
+            _events.Writer.TryWrite(new Broken(fault));
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
+    }
+
+    private void Step(IConsumer<Slice, Slice> consumer)
+    {
+        _filling ??= _free.Take(_stop.Token);
+        ConsumeResult<Slice, Slice>? record;
+        try
+        {
+            record = consumer.Consume(_filling.Count == 0 ? IdleWait : Linger);
+        }
+        catch (ConsumeException fault) when (!fault.Error.IsFatal && (Transient.Kafka(fault.Error) || fault.Error.Code == ErrorCode.Local_MaxPollExceeded))
+        {
+            // Max poll exceeded: the rollups were out of reach for minutes, the group went on without us; polling joins it again.
+            _health.Down(fault.Error.Reason);
+            return;
+        }
+        if (record is null)
+        {
+            Flush();
+        }
+        else
+        {
+            _filling.Add(PartitionOf(record.TopicPartition), record.Offset.Value, record.Message.Key, record.Message.Value);
+            if (_filling.IsFull) Flush();
+        }
+        if (!_toStore.IsEmpty) StoreOffsets(consumer);
+        if (_time.GetElapsedTime(_lookedAt) >= LookEvery) Look(consumer);
+    }
+
+    /// <summary>Once a second: where the logs end, and whether a broker that was away is back.</summary>
+    private void Look(IConsumer<Slice, Slice> consumer)
+    {
+        _lookedAt = _time.GetTimestamp();
+        foreach (var at in _assigned)
+        {
+            var end = consumer.GetWatermarkOffsets(TopicPartitionOf(at)).High.Value;
+            if (end >= 0) _telemetry.LogEnds(at, end);
+        }
+        if (_health.IsDown) _health.Probe(_bootstrap);
+    }
+
+    private void Flush()
+    {
+        if (_filling is not { Count: > 0 } full) return;
+        _filling = null;
+        _events.Writer.TryWrite(new Fetched(full));
+    }
+
+    private List<TopicPartitionOffset> OnAssigned(IConsumer<Slice, Slice> consumer, List<TopicPartition> partitions)
+    {
+        if (partitions.Count == 0) return [];
+        Flush();
+        var committed = Ask(() => consumer.Committed(partitions, AskTimeout));
+        var assigned = committed.ConvertAll(partition =>
+        {
+            var ends = Ask(() => consumer.QueryWatermarkOffsets(partition.TopicPartition, AskTimeout));
+            return new AssignedPartition(
+                PartitionOf(partition.TopicPartition), partition.Offset.Value >= 0 ? partition.Offset.Value : null, ends.Low.Value, ends.High.Value);
+        });
+        _start = Answer<IReadOnlyDictionary<LogPartition, long>>();
+        _events.Writer.TryWrite(new Assigned(assigned));
+        _start.Task.Wait(_stop.Token);
+        var start = _start.Task.Result;
+        foreach (var partition in assigned) _assigned.Add(partition.At);
+        foreach (var partition in assigned) _telemetry.LogEnds(partition.At, partition.End);
+        _health.Up();
+        return partitions.ConvertAll(partition => new TopicPartitionOffset(partition, start[PartitionOf(partition)]));
+    }
+
+    private void OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
+    {
+        if (partitions.Count == 0) return;
+        Flush();
+        _release = Answer<bool>();
+        var revoked = partitions.ConvertAll(partition => PartitionOf(partition.TopicPartition));
+        _events.Writer.TryWrite(new Revoked(revoked, lost));
+        try
+        {
+            _release.Task.Wait(_stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: what was not committed is read again by whoever comes next.
+        }
+        if (!lost) StoreOffsets(consumer);
+        foreach (var at in revoked) _assigned.Remove(at);
+    }
+
+    /// <summary>Hands the offsets of committed chunks to the client, which sends them once a second.</summary>
+    private void StoreOffsets(IConsumer<Slice, Slice> consumer)
+    {
+        foreach (var at in _toStore.Keys)
+        {
+            if (_toStore.TryRemove(at, out var next) && _assigned.Contains(at)) consumer.StoreOffset(new TopicPartitionOffset(TopicPartitionOf(at), next));
+        }
+    }
+
+    private T Ask<T>(Func<T> question)
+    {
+        while (true)
+        {
+            try
+            {
+                return question();
+            }
+            catch (KafkaException fault) when (Transient.Kafka(fault))
+            {
+                _health.Down(fault.Error.Reason);
+                _stop.Token.WaitHandle.WaitOne(Pause);
+                _stop.Token.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
+    private IConsumer<Slice, Slice> Build()
+    {
+        var copy = new Copier(this);
+        return new ConsumerBuilder<Slice, Slice>(new ConsumerConfig
+        {
+            BootstrapServers = _bootstrap,
+            GroupId = _group,
+            ClientId = "aggregator",
+            PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky,
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            EnableAutoCommit = true,
+            AutoCommitIntervalMs = 1_000,
+            EnableAutoOffsetStore = false,
+            SessionTimeoutMs = 10_000,
+            HeartbeatIntervalMs = 2_000,
+            // What the client may hold: a queued record takes several times its own bytes.
+            QueuedMinMessages = 20_000,
+            QueuedMaxMessagesKbytes = 4_096,
+            FetchMaxBytes = 4 << 20,
+            MaxPartitionFetchBytes = 256 << 10,
+            FetchWaitMaxMs = 100,
+            ConsumeResultFields = "topic",
+        })
+        .SetKeyDeserializer(copy)
+        .SetValueDeserializer(copy)
+        .SetPartitionsAssignedHandler(OnAssigned)
+        .SetPartitionsRevokedHandler((consumer, partitions) => OnRevoked(consumer, partitions, lost: false))
+        .SetPartitionsLostHandler((consumer, partitions) => OnRevoked(consumer, partitions, lost: true))
+        .SetErrorHandler((_, error) =>
+        {
+            if (error.IsFatal) _events.Writer.TryWrite(new Broken(new KafkaException(error)));
+            else if (error.Code is ErrorCode.Local_AllBrokersDown) _health.Down(error.Reason);
+        })
+        .SetLogHandler((_, _) => { }) // its connection chatter; what matters comes as errors
+        .Build();
+    }
+
+    private static LogPartition PartitionOf(TopicPartition partition) => new(SourceStreams.OfTopic(partition.Topic), partition.Partition.Value);
+
+    private static TopicPartition TopicPartitionOf(LogPartition at) => new(at.Stream.Topic(), at.Partition);
+
+    /// <summary>Copies bytes from the client's memory into the batch being filled: no array per record.</summary>
+    private sealed class Copier(KafkaReader reader) : IDeserializer<Slice>
+    {
+        public Slice Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) =>
+            isNull ? Slice.None : reader._filling!.Copy(data);
+    }
+}

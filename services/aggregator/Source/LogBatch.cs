@@ -1,0 +1,62 @@
+using StreamSettlement.Aggregator.Core;
+
+namespace StreamSettlement.Aggregator.Source;
+
+/// <summary>Records of several partitions, their bytes in one buffer that is used again: no garbage per record.</summary>
+internal sealed class LogBatch
+{
+    public const int RecordsMax = 4_096;
+
+    /// <summary>A batch ends when its buffer holds so many bytes; the last record may go beyond.</summary>
+    public const int BytesTarget = 512 << 10;
+
+    private readonly Row[] _rows = new Row[RecordsMax];
+    private byte[] _bytes = new byte[64 << 10];
+    private int _used;
+
+    public int Count { get; private set; }
+
+    public bool IsFull => Count == RecordsMax || _used >= BytesTarget;
+
+    public LogPartition PartitionOf(int index) => _rows[index].At;
+
+    public long OffsetOf(int index) => _rows[index].Offset;
+
+    public RawRecord this[int index]
+    {
+        get
+        {
+            var row = _rows[index];
+            return new RawRecord(row.Key.Length >= 0, Bytes(row.Key), row.Value.Length >= 0, Bytes(row.Value));
+        }
+    }
+
+    /// <returns>Where the bytes stand, for <see cref="Add"/>.</returns>
+    public Slice Copy(ReadOnlySpan<byte> bytes)
+    {
+        if (_bytes.Length - _used < bytes.Length) Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + bytes.Length));
+        bytes.CopyTo(_bytes.AsSpan(_used));
+        var slice = new Slice(_used, bytes.Length);
+        _used += bytes.Length;
+        return slice;
+    }
+
+    public void Add(LogPartition at, long offset, Slice key, Slice value) => _rows[Count++] = new Row(at, offset, key, value);
+
+    public void Clear()
+    {
+        (Count, _used) = (0, 0);
+        // One huge record must not stay with the service for good.
+        if (_bytes.Length > 2 * BytesTarget) _bytes = new byte[BytesTarget];
+    }
+
+    private ReadOnlySpan<byte> Bytes(Slice slice) => slice.Length < 0 ? default : _bytes.AsSpan(slice.Start, slice.Length);
+
+    private readonly record struct Row(LogPartition At, long Offset, Slice Key, Slice Value);
+}
+
+/// <param name="Length">-1: the record has none.</param>
+internal readonly record struct Slice(int Start, int Length)
+{
+    public static readonly Slice None = new(0, -1);
+}
