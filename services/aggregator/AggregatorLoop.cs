@@ -154,10 +154,10 @@ internal sealed class AggregatorLoop(
         var outcome = await PostgresAsync(token => store.CommitAsync(chunk, token), cancel);
         if (outcome == CommitOutcome.Fenced) return outcome;
         telemetry.Committed(chunk, time.GetElapsedTime(startedAt));
-        foreach (var seal in chunk.Seals) telemetry.Sealed(seal);
         foreach (var day in chunk.Seals.GroupBy(seal => seal.Marker.Day))
         {
             var detail = string.Join(", ", day.Select(seal => $"{seal.At} attempt {seal.Marker.Attempt}"));
+            telemetry.Sealed(day.Key, detail);
             if (await log.AnnounceAsync(day.Key, detail, cancel) is { } reason) telemetry.NotAnnounced(day.Key, reason);
         }
         return outcome;
@@ -192,6 +192,7 @@ internal sealed class AggregatorLoop(
         }
         _rules = await PostgresAsync(store.RulesAsync, cancel);
         var owned = await PostgresAsync(token => store.TakeOverAsync(assigned, token), cancel);
+        telemetry.TookOver(owned);
         foreach (var partition in owned)
         {
             _owned[partition.At] = partition;

@@ -97,6 +97,10 @@ internal sealed partial class AggregatorTelemetry : IDisposable
         LogFenced(_log);
     }
 
+    public void TookOver(IReadOnlyList<OwnedPartition> owned) =>
+        LogTookOver(_log, owned.Count, string.Join(", ", owned.Select(partition => $"{partition.At} from {partition.Start.Offset}")));
+
+    /// <summary>Says what is not as usual about where reading starts.</summary>
     public void Started(OwnedPartition owned, long? committed)
     {
         switch (owned.Start.Kind)
@@ -113,8 +117,7 @@ internal sealed partial class AggregatorTelemetry : IDisposable
             case StartKind.RecordsMissing:
                 LogRecordsMissing(_log, owned.At, owned.NextByRollups, owned.Start.Offset);
                 break;
-            default:
-                LogContinues(_log, owned.At, owned.Start.Offset, owned.Epoch);
+            case StartKind.Continue:
                 break;
         }
     }
@@ -153,8 +156,7 @@ internal sealed partial class AggregatorTelemetry : IDisposable
 
     public void GaveUp(string partitions, bool lost) => LogGaveUp(_log, partitions, lost ? "lost" : "handed over");
 
-    public void Sealed(Seal seal) =>
-        LogSealed(_log, seal.At, seal.Marker.Day, seal.Marker.Attempt, seal.Offset);
+    public void Sealed(BusinessDay day, string detail) => LogSealed(_log, day, detail);
 
     public void DeadLetters(int count, DeadLetter first) =>
         LogDeadLetters(_log, count, first.At, first.Offset, first.Poison.Reason.Name(), first.Poison.Detail);
@@ -168,13 +170,13 @@ internal sealed partial class AggregatorTelemetry : IDisposable
     [LoggerMessage(201, LogLevel.Information, "waiting for {Missing}: ingest creates the data topics")]
     private static partial void LogWaitingForTopics(ILogger log, string missing);
 
-    [LoggerMessage(202, LogLevel.Information, "joined group {Group}; topics have {Partitions} partitions")]
+    [LoggerMessage(202, LogLevel.Information, "joining group {Group}; partitions: {Partitions}")]
     private static partial void LogJoined(ILogger log, string group, string partitions);
 
-    [LoggerMessage(203, LogLevel.Information, "{At} is ours: reading on from {Offset}, epoch {Epoch}")]
-    private static partial void LogContinues(ILogger log, LogPartition at, long offset, long epoch);
+    [LoggerMessage(203, LogLevel.Information, "{Count} partitions are ours: {Partitions}")]
+    private static partial void LogTookOver(ILogger log, int count, string partitions);
 
-    [LoggerMessage(204, LogLevel.Information, "{At} is ours: the group's offset was set back, reading again from {Offset} what is counted up to {Next}")]
+    [LoggerMessage(204, LogLevel.Information, "{At}: the group's offset was set back, reading again from {Offset} what is counted up to {Next}")]
     private static partial void LogReadAgain(ILogger log, LogPartition at, long offset, long next);
 
     [LoggerMessage(205, LogLevel.Warning,
@@ -194,8 +196,8 @@ internal sealed partial class AggregatorTelemetry : IDisposable
     [LoggerMessage(209, LogLevel.Warning, "another consumer took partitions over: the chunk was rolled back, joining the group anew")]
     private static partial void LogFenced(ILogger log);
 
-    [LoggerMessage(210, LogLevel.Information, "{At} sealed {Day}, attempt {Attempt}, at offset {Offset}")]
-    private static partial void LogSealed(ILogger log, LogPartition at, BusinessDay day, int attempt, long offset);
+    [LoggerMessage(210, LogLevel.Information, "{Day} sealed: {Detail}")]
+    private static partial void LogSealed(ILogger log, BusinessDay day, string detail);
 
     [LoggerMessage(211, LogLevel.Warning, "{Count} dead letters; the first is {At}@{Offset}, {Reason}: {Detail}")]
     private static partial void LogDeadLetters(ILogger log, int count, LogPartition at, long offset, string reason, string detail);

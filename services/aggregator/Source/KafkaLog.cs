@@ -34,6 +34,7 @@ internal sealed class KafkaLog(
             if (missing.Length == 0)
             {
                 readiness.Up("topics");
+                telemetry.Joined(Group, string.Join(", ", counts.Select(topic => $"{topic.Key} {topic.Value}")));
                 return counts.ToDictionary(topic => SourceStreams.OfTopic(topic.Key), topic => topic.Value);
             }
             readiness.Down("topics", $"{missing} not there yet: ingest creates the data topics");
