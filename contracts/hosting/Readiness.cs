@@ -17,6 +17,11 @@ public sealed class Readiness
 
     public void Down(string dependency, string reason) => _reasons[dependency] = reason;
 
+    /// <summary>What a ready service is doing, where it may be one of two things: <c>active</c> or <c>standby</c>.</summary>
+    public string? State { get; private set; }
+
+    public void Say(string state) => State = state;
+
     public bool IsReady => !_reasons.IsEmpty && _reasons.Values.All(reason => reason is null);
 
     /// <returns>Each dependency with the reason it is down, or null where it is up.</returns>
@@ -35,7 +40,7 @@ internal static class HealthRoutes
         {
             var ready = readiness.IsReady;
             var dependencies = readiness.Snapshot().ToDictionary(entry => entry.Key, entry => entry.Value ?? "up");
-            return Results.Json(new { status = ready ? "ready" : "not ready", dependencies }, statusCode: ready ? 200 : 503);
+            return Results.Json(new { status = ready ? "ready" : "not ready", state = readiness.State, dependencies }, statusCode: ready ? 200 : 503);
         }).ExcludeFromDescription();
         app.MapGet("/metrics", () => Results.Text(metrics.Write(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
     }

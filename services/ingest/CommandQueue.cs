@@ -1,0 +1,34 @@
+using System.Threading.Channels;
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.Ingest;
+
+/// <summary>Commands on their way to the loop. Whoever submits one awaits that it was taken over durably.</summary>
+internal sealed class CommandQueue
+{
+    private readonly Channel<Submitted> _waiting = Channel.CreateUnbounded<Submitted>(new UnboundedChannelOptions { SingleReader = true });
+
+    public bool IsEmpty => !_waiting.Reader.TryPeek(out _);
+
+    /// <returns>Completes once the command's consequence survives a crash.</returns>
+    /// <exception cref="OperationCanceledException">This ingest is no longer the active one: the command is for the next.</exception>
+    public async Task SubmitAsync(ControlCommand command, CancellationToken cancel)
+    {
+        var submitted = new Submitted(command, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await _waiting.Writer.WriteAsync(submitted, cancel);
+        await submitted.Taken.Task.WaitAsync(cancel);
+    }
+
+    public bool TryTake(out Submitted submitted) => _waiting.Reader.TryRead(out submitted!);
+
+    /// <returns>Completes when a command waits.</returns>
+    public async Task WaitAsync(CancellationToken cancel) => await _waiting.Reader.WaitToReadAsync(cancel);
+
+    /// <summary>Returns what waits to its senders, untaken.</summary>
+    public void GiveBack()
+    {
+        while (TryTake(out var submitted)) submitted.Taken.TrySetCanceled(CancellationToken.None);
+    }
+
+    internal sealed record Submitted(ControlCommand Command, TaskCompletionSource Taken);
+}

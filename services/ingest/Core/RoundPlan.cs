@@ -1,0 +1,25 @@
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.Ingest.Core;
+
+/// <summary>How far both streams are read in one round, and what is done when they got there.</summary>
+/// <param name="Below">No row at or above it is published.</param>
+/// <param name="Ends">The cutoff that <paramref name="Below"/> is, when everything below it is known to be committed.</param>
+/// <param name="Repairs">Days may be repaired with <paramref name="Below"/> as their horizon.</param>
+/// <param name="HeldBackBy">Null where only the safety lag or a cutoff holds the round back.</param>
+internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repairs, OpenWork? HeldBackBy)
+{
+    public static RoundPlan Of(SourceLook look, TimeSpan safetyLag, DayBook days, IEnumerable<SourcePosition> positions)
+    {
+        var horizon = Horizon.Of(look, safetyLag);
+        if (days.PendingCutoff is { } cutoff && (cutoff <= horizon.Below || Horizon.IsSettled(look, cutoff)))
+            return new RoundPlan(cutoff, cutoff, Repairs: false, null);
+        var below = days.PendingCutoff is { } pending ? SourceTime.Min(pending, horizon.Below) : horizon.Below;
+        if (!days.Repairing.Any()) return new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
+
+        // A repair needs both streams at the same bound, but not at the newest: in a backlog it need not wait for its end.
+        var reached = positions.Max();
+        var repairAt = reached == SourcePosition.Beginning ? below : SourceTime.Min(below, new SourceTime(checked(reached.UpdatedAt.Micros + 1)));
+        return new RoundPlan(repairAt, null, Repairs: true, horizon.HeldBackBy);
+    }
+}

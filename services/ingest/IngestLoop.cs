@@ -1,0 +1,216 @@
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
+using StreamSettlement.Ingest.Core;
+using StreamSettlement.Ingest.Sink;
+using StreamSettlement.Ingest.Source;
+
+namespace StreamSettlement.Ingest;
+
+/// <summary>
+/// Waits until this ingest is the active one, then goes round: take commands, look at the source, read both streams up to the
+/// horizon, end and repair days. Whatever it needs to know stands in the cursor topic, so every fault ends in the same place: the
+/// beginning, with the stored cursors.
+/// </summary>
+internal sealed class IngestLoop(
+    ISource source, ILog log, CommandQueue commands, ICommandFeed feed, IngestOptions options, Readiness readiness,
+    Outages outages, IngestMeters meters, IngestTelemetry telemetry, TimeProvider time)
+{
+    /// <summary>A standby asks for the lock, and a refused source is looked at again, this often.</summary>
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longest time between two looks while there is a backlog: each verifies the lock.</summary>
+    private static readonly TimeSpan RoundMax = TimeSpan.FromSeconds(1);
+
+    /// <summary>Between two looks for a fresh list of transactions: MySQL's copy is up to 100 ms old.</summary>
+    private static readonly TimeSpan FreshLookAfter = TimeSpan.FromMilliseconds(120);
+
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan HeldBackAlarm = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan FutureAlarm = TimeSpan.FromSeconds(2);
+
+    private long? _watchedAt;
+
+    private readonly BusinessCalendar _calendar = new(options.Zone, options.EndOfDayGrace);
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        readiness.Expect("mysql");
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await using var session = await AcquireAsync(cancel);
+                await RunActiveAsync(session, cancel);
+            }
+            catch (SourceUnavailableException lost)
+            {
+                readiness.Down("mysql", lost.Message);
+                telemetry.SourceLost(lost.Message);
+                await Task.Delay(AskAgainAfter, time, cancel);
+            }
+            catch (LogUnavailableException lost)
+            {
+                readiness.Down("kafka", lost.Message);
+                telemetry.LogLost(lost.Message);
+                await Task.Delay(AskAgainAfter, time, cancel);
+            }
+            catch (SourceRefusedException refused)
+            {
+                readiness.Down("source", refused.Message);
+                telemetry.SourceRefused(refused.Message);
+                await Task.Delay(AskAgainAfter, time, cancel);
+            }
+            finally
+            {
+                meters.Active = false;
+                commands.GiveBack();
+            }
+        }
+    }
+
+    private async Task<ISourceSession> AcquireAsync(CancellationToken cancel)
+    {
+        for (var standby = false; ; standby = true)
+        {
+            var session = await outages.RetryAsync("mysql", fault => fault is SourceUnavailableException,
+                async token => await source.TryAcquireAsync(token), cancel);
+            if (session is not null)
+            {
+                readiness.Up("mysql");
+                return session;
+            }
+            if (!standby) telemetry.StandingBy();
+            readiness.Say("standby");
+            await Task.Delay(AskAgainAfter, time, cancel);
+        }
+    }
+
+    private async Task RunActiveAsync(ISourceSession session, CancellationToken cancel)
+    {
+        readiness.Expect("kafka");
+        var stored = await outages.RetryAsync("kafka", fault => fault is LogUnavailableException,
+            async token => await log.OpenAsync(token), cancel);
+        var (pumps, ender, days, since) = await ResumeAsync(session, stored, cancel);
+        meters.Active = true;
+        readiness.Say("active");
+        await ender.FinishMarkingAsync(cancel);
+        await using var reading = await feed.StartAsync(cancel);
+        while (true)
+        {
+            var asked = TakeCommands();
+            var look = await LookAsync(session, fresh: days.PendingCutoff is not null || asked.Count > 0, cancel);
+            await AcceptAsync(ender, asked, look, cancel);
+            if (options.EndOfDaySchedule) await ender.AcceptDueDaysAsync(since, look.Now, cancel);
+
+            var plan = RoundPlan.Of(look, options.SafetyLag, days, pumps.Select(pump => pump.Position));
+            meters.Looked(look, plan);
+            await WatchAsync(session, look, plan, cancel);
+            var round = time.GetTimestamp();
+            var drained = await Task.WhenAll(pumps.Select(pump =>
+                pump.RunAsync(plan.Below, () => !commands.IsEmpty || time.GetElapsedTime(round) >= RoundMax, cancel)));
+            if (drained.Contains(false)) continue;
+            meters.Drained(plan.Below);
+            if (plan.Ends is { } cutoff) await ender.EndAsync(cutoff, cancel);
+            else if (plan.Repairs) await ender.RepairAsync(plan.Below, cancel);
+            else await RestAsync(days.PendingCutoff is null ? options.PollInterval : FreshLookAfter, cancel);
+        }
+    }
+
+    private async Task<Active> ResumeAsync(ISourceSession session, IReadOnlyDictionary<string, byte[]> stored, CancellationToken cancel)
+    {
+        var look = await LookAsync(session, fresh: false, cancel);
+        var server = await session.LookAtServerAsync(cancel);
+        var cursors = new Dictionary<SourceStream, StreamCursor?>();
+        foreach (var stream in SourceStreams.All)
+        {
+            var cursor = stored.TryGetValue(stream.Name(), out var json) ? ControlJson.Deserialize<StreamCursor>(json) : null;
+            if (SourceGuard.Refusal(stream, cursor, server, options.SourceEpoch) is { } refusal) throw new SourceRefusedException(refusal);
+            cursors[stream] = cursor;
+        }
+        readiness.Up("source");
+
+        var since = cursors.Values.FirstOrDefault(cursor => cursor is not null)?.Since ?? _calendar.DayOf(look.Now);
+        var pumps = new List<StreamPump>();
+        foreach (var (stream, cursor) in cursors)
+        {
+            var resumed = cursor is not null && cursor.Epoch == options.SourceEpoch ? cursor : StreamCursor.First(server, options.SourceEpoch, since);
+            // Written before the first row: `since` is the day of the very first start, also when no row ever comes.
+            if (resumed != cursor) await log.SaveAsync(stream.Name(), resumed, cancel);
+            pumps.Add(new StreamPump(stream, session, log, resumed, options, meters, time));
+            telemetry.Resumed(stream, resumed.Position, resumed.Epoch);
+        }
+        var days = new DayBook();
+        foreach (var (key, json) in stored)
+            if (key.StartsWith(DayRecord.KeyPrefix, StringComparison.Ordinal)) days.Set(ControlJson.Deserialize<DayRecord>(json));
+        var ender = new DayEnder(days, _calendar, session, log, new Backfill(session, log, options, meters), telemetry);
+        return new Active(pumps, ender, days, since);
+    }
+
+    private async Task<SourceLook> LookAsync(ISourceSession session, bool fresh, CancellationToken cancel)
+    {
+        var look = await session.LookAsync(fresh, cancel);
+        if (look.Open is null && !options.TrustSafetyLag)
+        {
+            throw new SourceRefusedException(
+                "the MySQL account lacks the PROCESS privilege, without which open transactions can't be seen: "
+                + "GRANT PROCESS ON *.* TO the account, or set Ingest:TrustSafetyLag=true to rely on the safety lag alone");
+        }
+        return look;
+    }
+
+    private List<CommandQueue.Submitted> TakeCommands()
+    {
+        var taken = new List<CommandQueue.Submitted>();
+        while (commands.TryTake(out var submitted)) taken.Add(submitted);
+        return taken;
+    }
+
+    private static async Task AcceptAsync(DayEnder ender, List<CommandQueue.Submitted> asked, SourceLook look, CancellationToken cancel)
+    {
+        try
+        {
+            foreach (var submitted in asked)
+            {
+                await ender.AcceptAsync(submitted.Command, look.Now, cancel);
+                submitted.Taken.TrySetResult();
+            }
+        }
+        finally
+        {
+            foreach (var submitted in asked) submitted.Taken.TrySetCanceled(CancellationToken.None);
+        }
+    }
+
+    /// <summary>What an operator should know but nothing here can mend: a horizon held back for long, rows from the future.</summary>
+    private async Task WatchAsync(ISourceSession session, SourceLook look, RoundPlan plan, CancellationToken cancel)
+    {
+        if (_watchedAt is { } last && time.GetElapsedTime(last) < WatchEvery) return;
+        _watchedAt = time.GetTimestamp();
+        if (plan.HeldBackBy is { } holder && look.Now - holder.Since >= HeldBackAlarm) telemetry.HeldBack(look.Now - holder.Since, holder.Name);
+        foreach (var (stream, newest) in await session.NewestAsync(cancel))
+        {
+            var ahead = newest is { } updatedAt ? updatedAt - look.Now : TimeSpan.Zero;
+            meters.Ahead(stream, ahead);
+            // The newest is read after the look: rows written in between are no alarm.
+            if (ahead > FutureAlarm) telemetry.RowInTheFuture(stream.Name(), ahead);
+        }
+    }
+
+    /// <summary>Waits for the pause or the next command, whichever comes first.</summary>
+    private async Task RestAsync(TimeSpan pause, CancellationToken cancel)
+    {
+        using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var (command, pausing) = (commands.WaitAsync(rest.Token), Task.Delay(pause, time, rest.Token));
+        await await Task.WhenAny(command, pausing);
+        await rest.CancelAsync();
+    }
+
+    private sealed record Active(IReadOnlyList<StreamPump> Pumps, DayEnder Ender, DayBook Days, BusinessDay Since);
+}
+
+/// <summary>Subscribes to the commands. Only the active ingest does: a standby would take commands that it can't carry out.</summary>
+internal interface ICommandFeed
+{
+    /// <returns>Disposed when this ingest is no longer the active one.</returns>
+    Task<IAsyncDisposable> StartAsync(CancellationToken cancel);
+}

@@ -1,0 +1,39 @@
+using Confluent.Kafka;
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.Ingest.Sink;
+
+/// <summary>Reads <c>ingest-cursors.v1</c> from its beginning to its end.</summary>
+internal static class CursorTopic
+{
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
+
+    /// <returns>Newest value of each key.</returns>
+    /// <exception cref="KafkaException">The broker can't be reached or stopped answering.</exception>
+    public static IReadOnlyDictionary<string, byte[]> Read(string bootstrap)
+    {
+        var partition = new TopicPartition(Topics.IngestCursors, 0);
+        using var consumer = new ConsumerBuilder<string, byte[]?>(new ConsumerConfig
+        {
+            BootstrapServers = bootstrap,
+            // Required by the client; nothing is committed, the topic is always read whole.
+            GroupId = "stream-settlement-ingest",
+            EnableAutoCommit = false,
+            EnablePartitionEof = true,
+        })
+        .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
+        .SetErrorHandler((_, _) => { })
+        .Build();
+        consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
+        var newest = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        while (true)
+        {
+            var record = consumer.Consume(AnswerTimeout)
+                ?? throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"{Topics.IngestCursors} was not read to its end within {AnswerTimeout.TotalSeconds} s of silence"));
+            if (record.IsPartitionEOF) return newest;
+            if (record.Message.Key is not { } key) continue;
+            if (record.Message.Value is { } value) newest[key] = value;
+            else newest.Remove(key);
+        }
+    }
+}

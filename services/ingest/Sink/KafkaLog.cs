@@ -1,0 +1,96 @@
+using System.Text;
+using Confluent.Kafka;
+using Google.Protobuf;
+using StreamSettlement.Contracts;
+using StreamSettlement.Contracts.V1;
+using StreamSettlement.Hosting;
+using StreamSettlement.Ingest.Core;
+using StreamSettlement.Ingest.Source;
+
+namespace StreamSettlement.Ingest.Sink;
+
+/// <summary>The log in Kafka.</summary>
+internal sealed class KafkaLog(
+    IngestOptions options, ControlProducer events, Readiness readiness, IngestTelemetry telemetry) : ILog, IDisposable
+{
+    private BatchProducer? _producer;
+    private IReadOnlyDictionary<string, int> _partitions = new Dictionary<string, int>();
+
+    private BatchProducer Producer => _producer ?? throw new InvalidOperationException("the log is not open");
+
+    public async Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel)
+    {
+        try
+        {
+            // What is unsent must not follow the cursor that is read below: it would be published a second time for nothing.
+            Dispose();
+            return await Task.Factory.StartNew(Open, cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        }
+        catch (KafkaException unreachable) when (Transient.Kafka(unreachable))
+        {
+            throw new LogUnavailableException(unreachable.Error.Reason, unreachable);
+        }
+    }
+
+    public ValueTask<Task> PublishAsync(SourceStream stream, Page page, int sourceEpoch, CancellationToken cancel)
+    {
+        using (page) return ValueTask.FromResult(Producer.Publish(stream, page.Rows, sourceEpoch));
+    }
+
+    public async Task PublishMarkerAsync(SourceStream stream, DayMarker marker, CancellationToken cancel)
+    {
+        var value = new SourceRecord { DayMarker = marker }.ToByteArray();
+        var acknowledged = Enumerable.Range(0, _partitions[stream.Topic()])
+            .Select(partition => Producer.Publish(stream.Topic(), partition, null, value));
+        await Task.WhenAll(acknowledged).WaitAsync(cancel);
+    }
+
+    public async Task SaveAsync<T>(string key, T record, CancellationToken cancel) =>
+        await Producer.Publish(Topics.IngestCursors, null, Encoding.UTF8.GetBytes(key), ControlJson.Serialize(record)).WaitAsync(cancel);
+
+    public async Task AnnounceAsync(ControlEvent happened, CancellationToken cancel)
+    {
+        try
+        {
+            await events.PublishAsync(happened, cancel);
+        }
+        catch (KafkaException unreachable) when (Transient.Kafka(unreachable))
+        {
+            throw new LogUnavailableException(unreachable.Error.Reason, unreachable);
+        }
+    }
+
+    public void Dispose()
+    {
+        _producer?.Dispose();
+        _producer = null;
+    }
+
+    private async Task<IReadOnlyDictionary<string, byte[]>> Open()
+    {
+        string[] own = [Topics.ViewLogs, Topics.AdViews, Topics.IngestCursors];
+        await KafkaTopics.EnsureAsync(options.KafkaBootstrap, Topics.All(options.Partitions).Where(topic => own.Contains(topic.Name)));
+        _partitions = KafkaTopics.PartitionCounts(options.KafkaBootstrap, own);
+        foreach (var topic in own)
+        {
+            // A topic that was created a moment ago may not be announced yet.
+            if (_partitions[topic] == 0) throw new KafkaException(new Error(ErrorCode.Local_UnknownTopic, $"topic {topic} is not there yet"));
+            if (topic != Topics.IngestCursors && _partitions[topic] != options.Partitions)
+                telemetry.OtherPartitionCount(topic, _partitions[topic], options.Partitions);
+        }
+        var stored = CursorTopic.Read(options.KafkaBootstrap);
+        _producer = new BatchProducer(options.KafkaBootstrap, Report);
+        return stored;
+    }
+
+    private void Report(string? reason)
+    {
+        if (reason is null)
+        {
+            readiness.Up("kafka");
+            return;
+        }
+        readiness.Down("kafka", reason);
+        telemetry.Kafka(reason);
+    }
+}

@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Text;
+using MySql.Data.MySqlClient;
+using StreamSettlement.Ingest.Core;
+
+namespace StreamSettlement.Ingest.Source;
+
+/// <summary>
+/// Creators of contents, looked up once per content and not by a join: the join made MySQL spend 3 µs more on every row. What is
+/// unknown is asked for again each time; what is known is forgotten after a while, so that a correction of a content's creator is seen.
+/// </summary>
+internal sealed class CreatorCache(TimeProvider time)
+{
+    private const int ContentsMax = 200_000;
+    private const int ContentsPerQuery = 5_000;
+    private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<long, long> _creators = [];
+    private readonly HashSet<long> _missing = [];
+    private long _since = time.GetTimestamp();
+
+    public void Fill(MySqlConnection connection, Span<SourceRow> rows)
+    {
+        if (_creators.Count > ContentsMax || time.GetElapsedTime(_since) > KeepFor)
+        {
+            _creators.Clear();
+            _since = time.GetTimestamp();
+        }
+        _missing.Clear();
+        foreach (ref var row in rows)
+            if (!_creators.TryGetValue(row.ContentId, out row.CreatorId)) _missing.Add(row.ContentId);
+        if (_missing.Count == 0) return;
+        foreach (var contents in _missing.Chunk(ContentsPerQuery)) Ask(connection, contents);
+        foreach (ref var row in rows)
+            if (row.CreatorId == 0) _creators.TryGetValue(row.ContentId, out row.CreatorId);
+    }
+
+    private void Ask(MySqlConnection connection, long[] contents)
+    {
+        using var command = new MySqlCommand(
+            $"select cast(group_concat(id, ',', creator_id separator '\\n') as binary) from content_post where id in ({string.Join(',', contents)})", connection);
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        if (reader.IsDBNull(0)) return;
+        foreach (var line in Encoding.ASCII.GetString((byte[])reader.GetValue(0)).AsSpan().EnumerateLines())
+        {
+            var comma = line.IndexOf(',');
+            _creators[long.Parse(line[..comma], CultureInfo.InvariantCulture)] = long.Parse(line[(comma + 1)..], CultureInfo.InvariantCulture);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using MySql.Data.MySqlClient;
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.Ingest.Source;
+
+/// <summary>How every connection is opened and how times are written in SQL.</summary>
+internal sealed class MySqlSettings
+{
+    /// <summary>Longest lock name that MySQL takes.</summary>
+    private const int LockNameCharsMax = 64;
+
+    /// <summary>A page that reads longer than this comes from a server that does not answer.</summary>
+    private const int CommandTimeoutSeconds = 120;
+
+    private readonly string _connectionString;
+    private readonly string _sourceTimeOffset;
+    private readonly TimeSpan _offset;
+
+    public MySqlSettings(IngestOptions options)
+    {
+        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, DefaultCommandTimeout = CommandTimeoutSeconds };
+        _connectionString = builder.ConnectionString;
+        _sourceTimeOffset = options.SourceTimeOffset;
+        _offset = options.SourceOffset;
+        LockName = NameOfLock(builder.Database);
+    }
+
+    /// <summary>A server may hold the databases of two platforms: each has one active ingest.</summary>
+    public string LockName { get; }
+
+    /// <summary>Microseconds that the source's local times are ahead of UTC.</summary>
+    public long OffsetMicros => _offset.Ticks / TimeSpan.TicksPerMicrosecond;
+
+    public MySqlConnection Open()
+    {
+        var connection = new MySqlConnection(_connectionString);
+        try
+        {
+            connection.Open();
+            // group_concat carries whole pages; what does not fit a packet could not be sent anyway.
+            using var setup = new MySqlCommand(
+                $"set time_zone = '{_sourceTimeOffset}', sql_mode = '', group_concat_max_len = @@max_allowed_packet; "
+                + "set session transaction isolation level repeatable read", connection);
+            setup.ExecuteNonQuery();
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <returns>A literal in the source's own zone: <c>'2026-11-21 15:04:05.123456'</c>.</returns>
+    public string Literal(SourceTime time) =>
+        (time + _offset).ToUtc().ToString("\\'yyyy-MM-dd HH:mm:ss.ffffff\\'", CultureInfo.InvariantCulture);
+
+    public static string NameOfLock(string database)
+    {
+        var name = $"stream-settlement-ingest:{database}";
+        return name.Length <= LockNameCharsMax
+            ? name
+            : $"stream-settlement-ingest:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(database)))[..32]}";
+    }
+}
