@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Ingest.Core;
@@ -41,6 +42,7 @@ internal sealed record DayRecord(
     public static DayRecord Ending(BusinessDay day, SourceTime cutoff, string by) =>
         new(day, cutoff.Micros, DayState.Ending, 0, 0, new Dictionary<string, ControlTotals>(), by);
 
+    [JsonIgnore]
     public SourceTime CutoffTime => new(Cutoff);
 
     /// <summary>Fixes what the next markers say.</summary>

@@ -17,9 +17,12 @@ internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repair
         var below = days.PendingCutoff is { } pending ? SourceTime.Min(pending, horizon.Below) : horizon.Below;
         if (!days.Repairing.Any()) return new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
 
-        // A repair needs both streams at the same bound, but not at the newest: in a backlog it need not wait for its end.
-        var reached = positions.Max();
-        var repairAt = reached == SourcePosition.Beginning ? below : SourceTime.Min(below, new SourceTime(checked(reached.UpdatedAt.Micros + 1)));
-        return new RoundPlan(repairAt, null, Repairs: true, horizon.HeldBackBy);
+        // A repair needs both streams at one bound that lies above everything published and above the day's cutoff, but not at the
+        // newest: in a backlog it need not wait for its end.
+        var reached = new SourceTime(checked(positions.Max().UpdatedAt.Micros + 1));
+        var repairAt = days.Repairing.Select(record => record.CutoffTime).Append(reached).Max();
+        return repairAt <= below
+            ? new RoundPlan(repairAt, null, Repairs: true, horizon.HeldBackBy)
+            : new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
     }
 }

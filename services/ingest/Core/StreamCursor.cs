@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Ingest.Core;
@@ -12,6 +13,7 @@ namespace StreamSettlement.Ingest.Core;
 /// <param name="Since">Business day of the very first start; no earlier day is ended by schedule.</param>
 internal sealed record StreamCursor(long UpdatedAt, long Id, string Server, long HighestId, int Epoch, BusinessDay Since)
 {
+    [JsonIgnore]
     public SourcePosition Position => new(new SourceTime(UpdatedAt), Id);
 
     /// <returns>A cursor before the first row.</returns>

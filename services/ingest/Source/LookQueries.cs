@@ -5,7 +5,10 @@ using StreamSettlement.Ingest.Core;
 
 namespace StreamSettlement.Ingest.Source;
 
-/// <summary>What MySQL shows of itself: clock, lock, running statements, open transactions, identity. Used on the lock's connection.</summary>
+/// <summary>
+/// What MySQL shows of itself: clock, lock, running statements, open transactions, identity. Used on the lock's connection.
+/// Its own texts are utf8mb3, which this driver does not know by that name: they are converted.
+/// </summary>
 internal sealed class LookQueries(MySqlSettings settings)
 {
     private bool _lacksProcess;
@@ -52,11 +55,15 @@ internal sealed class LookQueries(MySqlSettings settings)
     /// </remarks>
     public static SourceServer ReadServer(MySqlConnection connection)
     {
-        string? uuid = null;
-        using (var variables = new MySqlCommand("show variables like 'server_uuid'", connection))
-        using (var reader = variables.ExecuteReader())
-            if (reader.Read()) uuid = reader.GetString(1);
-        var identity = uuid ?? (string)Scalar(connection, "select concat(@@hostname, ':', @@datadir, '#', @@server_id)")!;
+        string identity;
+        try
+        {
+            identity = (string)Scalar(connection, "select convert(@@server_uuid using utf8mb4)")!;
+        }
+        catch (MySqlException unknown) when (unknown.Number == MySqlFaults.UnknownVariable)
+        {
+            identity = (string)Scalar(connection, "select convert(concat(@@hostname, ':', @@datadir, '#', @@server_id) using utf8mb4)")!;
+        }
         var highest = SourceStreams.All.ToDictionary(stream => stream, stream =>
             Convert.ToInt64(Scalar(connection, $"select coalesce(max(id), 0) from {PageQueries.TableOf(stream)}"), CultureInfo.InvariantCulture));
         return new SourceServer(identity, highest);
@@ -82,7 +89,7 @@ internal sealed class LookQueries(MySqlSettings settings)
     {
         // Rows that a replication thread writes keep the time of their origin, which no horizon can know: read from the primary.
         using var command = new MySqlCommand(
-            $"select id, {Milliseconds(connection)}, left(info, {RunningStatement.TextCharsMax}) from information_schema.processlist "
+            $"select id, {Milliseconds(connection)}, convert(left(info, {RunningStatement.TextCharsMax}) using utf8mb4) from information_schema.processlist "
             + "where id <> connection_id() and user <> 'system user' and (command in ('Query', 'Execute') or info is not null)", connection);
         using var reader = command.ExecuteReader();
         var open = new List<OpenWork>();
@@ -119,7 +126,7 @@ internal sealed class LookQueries(MySqlSettings settings)
 
     /// <summary>MariaDB shows milliseconds, MySQL whole seconds.</summary>
     private string Milliseconds(MySqlConnection connection) =>
-        _milliseconds ??= ((string)Scalar(connection, "select version()")!).Contains("MariaDB", StringComparison.OrdinalIgnoreCase)
+        _milliseconds ??= ((string)Scalar(connection, "select convert(version() using utf8mb4)")!).Contains("MariaDB", StringComparison.OrdinalIgnoreCase)
             ? "cast(time_ms as double)"
             : "time * 1000.0e0";
 

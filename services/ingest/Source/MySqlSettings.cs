@@ -21,7 +21,7 @@ internal sealed class MySqlSettings
 
     public MySqlSettings(IngestOptions options)
     {
-        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, DefaultCommandTimeout = CommandTimeoutSeconds };
+        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, CharacterSet = "utf8mb4", DefaultCommandTimeout = CommandTimeoutSeconds };
         _connectionString = builder.ConnectionString;
         _sourceTimeOffset = options.SourceTimeOffset;
         _offset = options.SourceOffset;

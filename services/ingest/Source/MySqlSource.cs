@@ -42,6 +42,7 @@ internal sealed class MySqlSession : ISourceSession
     private readonly IReadOnlyDictionary<SourceStream, (MySqlThread Thread, PageQueries Pages)> _streams;
     private readonly ConcurrentBag<MySqlThread> _idle = [];
     private int _opened;
+    private volatile bool _disposed;
 
     public MySqlSession(MySqlThread control, LookQueries look, MySqlSettings settings, TimeProvider time)
     {
@@ -76,6 +77,7 @@ internal sealed class MySqlSession : ISourceSession
 
     public async ValueTask DisposeAsync()
     {
+        _disposed = true;
         // The lock first: a standby need not wait for a page that is still being read here.
         await _control.DisposeAsync();
         foreach (var (thread, _) in _streams.Values) await thread.DisposeAsync();
@@ -91,7 +93,7 @@ internal sealed class MySqlSession : ISourceSession
         }
         finally
         {
-            if (thread.IsBroken) await thread.DisposeAsync();
+            if (thread.IsBroken || _disposed) await thread.DisposeAsync();
             else _idle.Add(thread);
         }
     }

@@ -74,6 +74,9 @@ internal static class MySqlFaults
     /// <summary>ER_SPECIFIC_ACCESS_DENIED_ERROR: a privilege such as PROCESS is missing.</summary>
     public const int PrivilegeMissing = 1227;
 
+    /// <summary>ER_UNKNOWN_SYSTEM_VARIABLE</summary>
+    public const int UnknownVariable = 1193;
+
     public static bool IsTransient(Exception fault) => fault switch
     {
         SourceUnavailableException or SocketException or IOException or TimeoutException => true,
