@@ -1,2 +1,24 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using MassTransit;
+using Npgsql;
+using StreamSettlement.Hosting;
+using StreamSettlement.Settlement;
+using StreamSettlement.Settlement.Api;
+using StreamSettlement.Settlement.Sink;
+
+return await ServiceHost.RunAsync<SettlementOptions>(
+    "Settlement",
+    "http://127.0.0.1:8080",
+    args,
+    (services, options) =>
+    {
+        services.AddSingleton(NpgsqlDataSource.Create(options.Postgres));
+        services.AddSingleton<SettlementTelemetry>();
+        services.AddSingleton<Wakeup>();
+        services.AddSingleton<IControlLog, KafkaControlLog>();
+        services.AddSingleton<ISettlementStore, PostgresStore>();
+        services.AddSingleton<SettlementLoop>();
+        services.AddHostedService<SettlementService>();
+        services.AddControlTopics(options.KafkaBootstrap, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
+        SettlementApi.AddTo(services);
+    },
+    SettlementApi.Map);

@@ -1,0 +1,62 @@
+using System.Globalization;
+using StreamSettlement.Contracts;
+using StreamSettlement.Settlement.Core;
+
+namespace StreamSettlement.Settlement;
+
+/// <param name="Totals">What was posted, by kind; a kind without lines has none.</param>
+internal sealed record RunResult(long RunId, IReadOnlyDictionary<PriceKind, RunTotals> Totals);
+
+/// <summary>Posts target − already posted, wherever it differs, in the session that it is given.</summary>
+internal static class SettlementRun
+{
+    /// <returns>Null when the day is in the books and nothing differs: nothing was written.</returns>
+    public static async Task<RunResult?> PostAsync(ISettlementSession session, DayFacts facts, CancellationToken cancel)
+    {
+        var plan = await session.ReadPlanAsync(facts.Day, cancel);
+        var upTo = plan.Covered.Max();
+        var entries = new Dictionary<PriceKind, EntryManifest>();
+        var totals = new Dictionary<PriceKind, RunTotals>();
+        var adjusted = new SortedDictionary<BusinessDay, RunTotals>();
+        foreach (var kind in PriceKinds.All)
+        {
+            var rule = new TargetRule(kind, plan.Cards, plan.Covered);
+            var entryId = await PostKindAsync(session, plan, rule, kind, upTo, cancel);
+            if (entryId is null) continue;
+            totals[kind] = rule.Totals;
+            entries[kind] = new EntryManifest(entryId.Value, rule.Totals.Lines, rule.Totals.Units, Text(rule.Totals.Amount), rule.CardsUsed);
+            foreach (var (day, sum) in rule.TotalsByDay) adjusted[day] = adjusted.GetValueOrDefault(day).Add(sum);
+        }
+        if (entries.Count == 0 && facts.Record.PostedAt is not null) return null;
+
+        await session.SaveRunAsync(plan, facts.Attempt!.Value, entries, cancel);
+        var own = adjusted.GetValueOrDefault(facts.Day);
+        await session.AppendAsync(facts.Day, new DayPosted(facts.Attempt.Value, plan.RunId, own.Lines, Text(own.Amount)), cancel);
+        foreach (var (day, sum) in adjusted.Where(other => other.Key != facts.Day))
+            await session.AppendAsync(day, new DayAdjusted(plan.RunId, facts.Day, sum.Lines, Text(sum.Amount)), cancel);
+        return new RunResult(plan.RunId, totals);
+    }
+
+    /// <returns>The entry, or null when no line differs.</returns>
+    private static async Task<long?> PostKindAsync(
+        ISettlementSession session, RunPlan plan, TargetRule rule, PriceKind kind, BusinessDay upTo, CancellationToken cancel)
+    {
+        long? entryId = null;
+        var lines = new List<PayoutLine>();
+        await foreach (var cells in session.ReadCellsAsync(kind, upTo, cancel))
+        {
+            lines.Clear();
+            for (var i = 0; i < cells.Length; i++)
+            {
+                if (rule.Next(cells.Span[i]) is { } line) lines.Add(line);
+            }
+            if (lines.Count == 0) continue;
+            entryId ??= await session.OpenEntryAsync(plan.RunId, kind, plan.Cards.Currency, cancel);
+            await session.WriteLinesAsync(entryId.Value, kind, lines, cancel);
+        }
+        if (entryId is { } entry) await session.PostEntryAsync(entry, kind, rule.Totals, cancel);
+        return entryId;
+    }
+
+    private static string Text(Int128 micros) => micros.ToString(CultureInfo.InvariantCulture);
+}

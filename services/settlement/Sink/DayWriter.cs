@@ -1,0 +1,35 @@
+using Npgsql;
+using StreamSettlement.Contracts;
+using StreamSettlement.Settlement.Core;
+using StreamSettlement.Settlement.Source;
+
+namespace StreamSettlement.Settlement.Sink;
+
+/// <summary>Writes where each day stands.</summary>
+internal static class DayWriter
+{
+    /// <summary>A day is known from its first row on.</summary>
+    public static async Task RegisterAsync(NpgsqlConnection connection, DateTimeOffset now, CancellationToken cancel)
+    {
+        await using var command = connection.Command("""
+            insert into settlement.day_state (log_date, status, changed_at)
+            select log_date, 'Open', $1 from rollup.day_generation known
+            where not exists (select from settlement.day_state where day_state.log_date = known.log_date)
+            on conflict do nothing
+            """, now);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    public static async Task SaveAsync(NpgsqlConnection connection, BusinessDay day, DayRecord record, DateTimeOffset now, CancellationToken cancel)
+    {
+        await using var command = connection.Command("""
+            insert into settlement.day_state (log_date, status, attempt, repairs, repair_attempt, detail, posted_at, changed_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (log_date) do update set
+              status = excluded.status, attempt = excluded.attempt, repairs = excluded.repairs, repair_attempt = excluded.repair_attempt,
+              detail = excluded.detail, posted_at = excluded.posted_at, changed_at = excluded.changed_at
+            """,
+            day.Date, record.Status.ToString(), record.Attempt, record.Repairs, record.RepairAttempt, record.Detail, record.PostedAt, now);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+}

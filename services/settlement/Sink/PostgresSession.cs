@@ -1,0 +1,68 @@
+using System.Data;
+using Npgsql;
+using StreamSettlement.Contracts;
+using StreamSettlement.Settlement.Core;
+using StreamSettlement.Settlement.Source;
+
+namespace StreamSettlement.Settlement.Sink;
+
+/// <summary>One transaction, REPEATABLE READ, under the lock of all settlements of this database.</summary>
+internal sealed class PostgresSession : ISettlementSession
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+    private readonly DateTimeOffset _now;
+
+    private PostgresSession(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now) =>
+        (_connection, _transaction, _now) = (connection, transaction, now);
+
+    public static async Task<PostgresSession> BeginAsync(NpgsqlConnection connection, TimeProvider time, CancellationToken cancel)
+    {
+        var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
+        // LOCK TABLE takes no snapshot; the first query after it does. An advisory lock inside the transaction would have taken it
+        // before waiting, and the run would not see what the run before it posted; one outside survives a lost transaction until
+        // the pool hands the connection out again. Readers are not held back.
+        await using var exclusive = new NpgsqlCommand("lock table settlement.run in share row exclusive mode", connection) { CommandTimeout = 0 };
+        await exclusive.ExecuteNonQueryAsync(cancel);
+        return new PostgresSession(connection, transaction, time.GetUtcNow());
+    }
+
+    public Task<DayFacts> ReadDayAsync(BusinessDay day, CancellationToken cancel) => DayReader.ReadAsync(_connection, day, cancel);
+
+    public Task<RunPlan> ReadPlanAsync(BusinessDay day, CancellationToken cancel) => RunReader.PlanAsync(_connection, day, cancel);
+
+    public IAsyncEnumerable<ReadOnlyMemory<Cell>> ReadCellsAsync(PriceKind kind, BusinessDay upTo, CancellationToken cancel) =>
+        CellReader.ReadAsync(_connection, kind, upTo, cancel);
+
+    public Task<long> OpenEntryAsync(long runId, PriceKind kind, string currency, CancellationToken cancel) =>
+        Ledger.OpenEntryAsync(_connection, runId, kind, currency, _now, cancel);
+
+    public Task WriteLinesAsync(long entryId, PriceKind kind, IReadOnlyList<PayoutLine> lines, CancellationToken cancel) =>
+        Ledger.WriteLinesAsync(_connection, entryId, kind, lines, cancel);
+
+    public Task PostEntryAsync(long entryId, PriceKind kind, RunTotals totals, CancellationToken cancel) =>
+        Ledger.PostEntryAsync(_connection, entryId, kind, totals, cancel);
+
+    public async Task SaveRunAsync(RunPlan plan, int attempt, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel)
+    {
+        var manifest = await RunReader.ManifestAsync(_connection, plan, attempt, entries, cancel);
+        await Ledger.SaveRunAsync(_connection, plan, attempt, manifest, _now, cancel);
+    }
+
+    public async Task SaveDayAsync(BusinessDay day, DayRecord record, IReadOnlyList<DayJournalEvent> events, CancellationToken cancel)
+    {
+        await DayWriter.SaveAsync(_connection, day, record, _now, cancel);
+        await DayJournal.AppendAsync(_connection, day, events, _now, cancel);
+    }
+
+    public Task AppendAsync(BusinessDay day, DayJournalEvent happened, CancellationToken cancel) =>
+        DayJournal.AppendAsync(_connection, day, [happened], _now, cancel);
+
+    public Task CommitAsync(CancellationToken cancel) => _transaction.CommitAsync(cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _transaction.DisposeAsync();
+        await _connection.DisposeAsync();
+    }
+}

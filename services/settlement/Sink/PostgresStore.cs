@@ -1,0 +1,47 @@
+using Npgsql;
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
+using StreamSettlement.Settlement.Core;
+using StreamSettlement.Settlement.Source;
+
+namespace StreamSettlement.Settlement.Sink;
+
+/// <summary>Rollups and books in PostgreSQL.</summary>
+internal sealed class PostgresStore(NpgsqlDataSource postgres, TimeProvider time) : ISettlementStore
+{
+    private const string Schema = "settlement";
+
+    private bool _rollupIsThere;
+
+    public Task MigrateAsync(CancellationToken cancel) =>
+        PostgresSchema.MigrateAsync(postgres, Schema, typeof(PostgresStore).Assembly, cancel);
+
+    public async Task<string?> WaitingForAsync(CancellationToken cancel)
+    {
+        if (_rollupIsThere) return null;
+        await using var command = postgres.CreateCommand(DayReader.RollupIsThere);
+        _rollupIsThere = await command.ExecuteScalarAsync(cancel) is true;
+        return _rollupIsThere ? null : "waiting for schema rollup, which the aggregator creates at its first start";
+    }
+
+    public async Task<Outlook> LookAsync(CancellationToken cancel)
+    {
+        await using var connection = await postgres.OpenConnectionAsync(cancel);
+        await DayWriter.RegisterAsync(connection, time.GetUtcNow(), cancel);
+        return new Outlook(await DayReader.CandidatesAsync(connection, cancel), await DayReader.CountAsync(connection, cancel));
+    }
+
+    public async Task<ISettlementSession> BeginAsync(CancellationToken cancel)
+    {
+        var connection = await postgres.OpenConnectionAsync(cancel);
+        try
+        {
+            return await PostgresSession.BeginAsync(connection, time, cancel);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+}
