@@ -1,1 +1,4 @@
-return 0;
+using StreamSettlement.Cli;
+
+using var interrupt = new Interrupt();
+return await CommandLine.RunAsync(args, Terminal.OfConsole(), TimeProvider.System, interrupt.Token);

@@ -19,6 +19,8 @@ internal sealed class LocalStack : IAsyncDisposable
     public const string SourceDatabase = "platform";
     public const string RollupDatabase = "settlement";
 
+    private const int RestartsMax = 5;
+
     private readonly StackLock stackLock;
     private readonly LocalStackSettings settings;
     private readonly TimeProvider time;
@@ -71,7 +73,7 @@ internal sealed class LocalStack : IAsyncDisposable
     /// <summary>Starts the three services side by side and waits until all are ready.</summary>
     public async Task StartServicesAsync(Action<string> report, CancellationToken token)
     {
-        var services = new ServiceSettings(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString) { Environment = settings.Environment };
+        var services = Services;
         var ports = settings.PreferredPorts;
         // All at once: one may wait for what another creates.
         Aggregator = ServiceProcess.Aggregator(services, State, time, Port(ports?.Aggregator));
@@ -82,13 +84,29 @@ internal sealed class LocalStack : IAsyncDisposable
         new StackEndpoints(Settlement.Address, Ingest.Address, Aggregator.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString).Write(State);
     }
 
-    /// <summary>Completes, with a paragraph for a person, when one of the processes ends though nobody stopped it.</summary>
-    public async Task<string> FailureAsync(CancellationToken token)
+    /// <summary>Returns, with a paragraph for a person, when one of the processes ends though nobody stopped it.</summary>
+    public async Task<string> FailureAsync(CancellationToken token) => await (await AnyExitAsync(token)).DescribeExitAsync();
+
+    /// <summary>
+    /// Starts a service or the broker again when it ends though nobody stopped it, on the same address. A database server that ends, or a
+    /// process that ends for the <see cref="RestartsMax"/>th time within a minute, is past helping.
+    /// </summary>
+    /// <exception cref="DevStackException">Past helping; the message holds the end of the log.</exception>
+    /// <exception cref="OperationCanceledException">The only other way out.</exception>
+    public async Task SuperviseAsync(Action<string> report, CancellationToken token)
     {
-        var processes = Processes().ToList();
-        await Task.WhenAny([.. processes.Select(process => process.Exited), Task.Delay(Timeout.InfiniteTimeSpan, time, token)]);
-        token.ThrowIfCancellationRequested();
-        return await processes.First(process => process.Exited.IsCompleted).DescribeExitAsync();
+        var restarts = new Queue<long>();
+        while (true)
+        {
+            var exited = await AnyExitAsync(token);
+            var description = await exited.DescribeExitAsync();
+            while (restarts.TryPeek(out var oldest) && time.GetElapsedTime(oldest) > TimeSpan.FromMinutes(1)) restarts.Dequeue();
+            if (exited == mariaDb?.Process || exited == postgres?.Process || restarts.Count == RestartsMax) throw new DevStackException(description);
+            report(description);
+            restarts.Enqueue(time.GetTimestamp());
+            await RestartAsync(exited, token);
+            report($"{exited.Name} runs again");
+        }
     }
 
     /// <summary>Disposing leaves everything running from now on; <c>./settlement down</c> stops it.</summary>
@@ -127,6 +145,36 @@ internal sealed class LocalStack : IAsyncDisposable
     }
 
     private static int? Port(int? preferred) => preferred is null ? null : LoopbackPorts.Next(preferred);
+
+    private ServiceSettings Services => new(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString) { Environment = settings.Environment };
+
+    private async Task RestartAsync(ChildProcess exited, CancellationToken token)
+    {
+        if (exited == broker?.Process)
+        {
+            var port = broker.Port;
+            await broker.DisposeAsync();
+            broker = await BrokerProcess.StartAsync(State, time, token, port);
+        }
+        else if (exited == Ingest?.Process) Ingest = await ReplacedAsync(Ingest, port => ServiceProcess.Ingest(Services, State, time, port));
+        else if (exited == Aggregator?.Process) Aggregator = await ReplacedAsync(Aggregator, port => ServiceProcess.Aggregator(Services, State, time, port));
+        else if (exited == Settlement?.Process) Settlement = await ReplacedAsync(Settlement, port => ServiceProcess.Settlement(Services, State, time, port));
+
+        // Not awaited until ready: while a dependency is down it will not be, and that too has to be noticed here.
+        static async Task<ServiceProcess> ReplacedAsync(ServiceProcess old, Func<int, ServiceProcess> start)
+        {
+            await old.DisposeAsync();
+            return start(old.Port);
+        }
+    }
+
+    private async Task<ChildProcess> AnyExitAsync(CancellationToken token)
+    {
+        var processes = Processes().ToList();
+        await Task.WhenAny([.. processes.Select(process => process.Exited), Task.Delay(Timeout.InfiniteTimeSpan, time, token)]);
+        token.ThrowIfCancellationRequested();
+        return processes.First(process => process.Exited.IsCompleted);
+    }
 
     private IEnumerable<ChildProcess> Processes() =>
         new[] { mariaDb?.Process, postgres?.Process, broker?.Process, Ingest?.Process, Aggregator?.Process, Settlement?.Process }.OfType<ChildProcess>();

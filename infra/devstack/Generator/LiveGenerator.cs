@@ -26,8 +26,10 @@ internal sealed class LiveGenerator(MySqlDatabase database, GeneratorSettings se
     /// <summary>Logs that have reached their last state.</summary>
     public long Ended { get; private set; }
 
-    /// <summary>Called after each commit with the number of rows in their last state so far, ad views included.</summary>
-    public Action<long>? Committed { get; init; }
+    /// <summary>Called after each commit that adds rows that count, with all so far: COMPLETED view logs, ad views.</summary>
+    public Action<long, long>? Committed { get; init; }
+
+    private long Completed { get; set; }
 
     private long AdViews { get; set; }
 
@@ -71,7 +73,7 @@ internal sealed class LiveGenerator(MySqlDatabase database, GeneratorSettings se
         {
             await ExecuteAsync(connection, InsertSql(SourceTable.AdView, rows.AppendAdView, firstAd, ads), token);
             AdViews += ads;
-            Committed?.Invoke(Ended + AdViews);
+            Committed?.Invoke(Completed, AdViews);
         }
         Begun += logs + ads;
     }
@@ -83,7 +85,9 @@ internal sealed class LiveGenerator(MySqlDatabase database, GeneratorSettings se
             .Append(" on duplicate key update watch_seconds = values(watch_seconds), last_position_seconds = values(last_position_seconds), status = values(status)");
         await ExecuteAsync(connection, sql.ToString(), token);
         Ended += batch.Count;
-        Committed?.Invoke(Ended + AdViews);
+        for (var row = 0; row < batch.Count; row++)
+            if (rows.IsCompleted(batch.FirstId + row)) Completed++;
+        Committed?.Invoke(Completed, AdViews);
     }
 
     private static string InsertSql(SourceTable table, AppendRow append, long firstId, int count)

@@ -77,6 +77,9 @@ internal sealed class SourceRows(GeneratorSettings settings)
         format.Row(text, id).Field(log.Member).Field(log.Content).Field(log.Date).Field(0).Field(0).Field("IN_PROGRESS").End();
     }
 
+    /// <summary>Whether the log's last state is COMPLETED: those count.</summary>
+    public bool IsCompleted(long id) => ViewLog(id).Status == "COMPLETED";
+
     public void AppendAdView(StringBuilder text, RowFormat format, long id)
     {
         var random = new RowRandom(settings.Seed, RowKind.AdView, id);

@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using StreamSettlement.Contracts;
+using StreamSettlement.DevStack;
+
+namespace StreamSettlement.Cli.Api;
+
+/// <summary>A day as the API describes it.</summary>
+/// <param name="Status">Open, Sealed, Balanced, Posted or OutOfBalance.</param>
+/// <param name="Refusal">Why it is not posted; null when it is.</param>
+/// <param name="Detail">The refusal in words, where the API gives any.</param>
+internal sealed record DayState(string Status, string? Refusal, string? Detail)
+{
+    /// <summary>A day that the service has not heard of.</summary>
+    public static readonly DayState Unknown = new("Open", "NotIngested", null);
+
+    public bool IsPosted => Status == "Posted";
+
+    /// <summary>
+    /// True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for. A dead letter waits for
+    /// a person, and so does a day that is out of balance after every repair.
+    /// </summary>
+    public bool MayChange => Status is not ("Posted" or "OutOfBalance") && Refusal is (null or "NotIngested" or "NotSealed" or "OutOfBalance");
+}
+
+/// <summary>The client side of the settlement service's HTTP API: the one door for operators.</summary>
+internal sealed class SettlementApi(Uri address) : IDisposable
+{
+    private readonly HttpClient http = new() { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+
+    /// <summary>The deployment named by SETTLEMENT_API, otherwise the local stack.</summary>
+    /// <exception cref="DevStackException">Neither, or SETTLEMENT_API is no address.</exception>
+    public static SettlementApi FromEnvironment(Func<StackEndpoints> local)
+    {
+        var named = Environment.GetEnvironmentVariable("SETTLEMENT_API");
+        if (string.IsNullOrEmpty(named)) return new SettlementApi(local().SettlementApi);
+        return Uri.TryCreate(named, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
+            ? new SettlementApi(new Uri(named.TrimEnd('/') + "/"))
+            : throw new DevStackException($"SETTLEMENT_API is '{named}': expected an address such as http://127.0.0.1:8080");
+    }
+
+    public Uri Address => http.BaseAddress!;
+
+    public Task EndDayAsync(BusinessDay day, CancellationToken token) => SendAsync(HttpMethod.Post, $"days/{day}/end", token);
+
+    public Task CloseDayAsync(BusinessDay day, CancellationToken token) => SendAsync(HttpMethod.Post, $"days/{day}/close", token);
+
+    /// <returns>Null when the service has not heard of the day.</returns>
+    public async Task<DayState?> DayAsync(BusinessDay day, CancellationToken token)
+    {
+        var (status, body) = await TrySendAsync(HttpMethod.Get, $"days/{day}", token);
+        if (status == HttpStatusCode.NotFound) return null;
+        Check(HttpMethod.Get, $"days/{day}", status, body);
+        return ReadDay(body);
+    }
+
+    public static DayState ReadDay(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        var day = document.RootElement;
+        return new DayState(Text(day, "status") ?? "Open", Text(day, "refusal"), Text(day, "detail"));
+    }
+
+    /// <returns>The body of GET <paramref name="path"/>.</returns>
+    public Task<string> GetAsync(string path, CancellationToken token) => SendAsync(HttpMethod.Get, path, token);
+
+    public void Dispose() => http.Dispose();
+
+    /// <summary>A problem document (RFC 9457) as one line: its title and detail; any other body as it is.</summary>
+    public static string DescribeProblem(int status, string body)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            var (title, detail) = (Text(document.RootElement, "title"), Text(document.RootElement, "detail"));
+            if (title is not null || detail is not null) return string.Join(": ", new[] { title, detail }.Where(part => part is not null));
+        }
+        catch (JsonException)
+        {
+            // not JSON: shown as it came
+        }
+        return string.Create(CultureInfo.InvariantCulture, $"status {status}{(body.Length > 0 ? ": " + body : "")}");
+    }
+
+    private static string? Text(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static void Check(HttpMethod method, string path, HttpStatusCode status, string body)
+    {
+        if ((int)status is < 200 or > 299) throw new DevStackException($"{method} /{path}: {DescribeProblem((int)status, body)}");
+    }
+
+    private async Task<string> SendAsync(HttpMethod method, string path, CancellationToken token)
+    {
+        var (status, body) = await TrySendAsync(method, path, token);
+        Check(method, path, status, body);
+        return body;
+    }
+
+    private async Task<(HttpStatusCode Status, string Body)> TrySendAsync(HttpMethod method, string path, CancellationToken token)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, path);
+            using var response = await http.SendAsync(request, token);
+            return (response.StatusCode, await response.Content.ReadAsStringAsync(token));
+        }
+        catch (HttpRequestException e)
+        {
+            throw new DevStackException($"The settlement service at {Address} cannot be reached: {e.Message}", e);
+        }
+        catch (TaskCanceledException e) when (!token.IsCancellationRequested)
+        {
+            throw new DevStackException($"The settlement service at {Address} did not answer {method} /{path} within {http.Timeout.TotalSeconds:0} s.", e);
+        }
+    }
+}

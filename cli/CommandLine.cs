@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using StreamSettlement.Cli.Commands;
+using StreamSettlement.DevStack;
+
+namespace StreamSettlement.Cli;
+
+/// <summary>The command: parsing, help, and what every failure looks like.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Root(Terminal terminal, TimeProvider time) => new("Stream Settlement: views from MySQL through Kafka to paid, reconciled days.")
+    {
+        DemoCommand.Create(terminal, time),
+        UpCommand.Create(terminal, time),
+        DownCommand.Create(terminal, time),
+        StatusCommand.Create(terminal, time),
+        EnvCommand.Create(terminal),
+        GenerateCommand.Create(terminal, time),
+        DayCommands.EndDay(terminal),
+        DayCommands.Close(terminal, time),
+        ResetCommand.Create(terminal, time),
+        TestCommand.Create(terminal),
+        BenchCommand.Create(terminal, time),
+    };
+
+    /// <returns>The exit code; see <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Terminal terminal, TimeProvider time, CancellationToken token)
+    {
+        var parsed = Root(terminal, time).Parse(arguments);
+        // Our own signal handling: the library's would end this process two seconds after Ctrl-C, with servers still stopping.
+        var configuration = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) await terminal.Error.WriteLineAsync(error.Message);
+            await terminal.Error.WriteLineAsync();
+            configuration.Output = terminal.Error;
+            await Root(terminal, time).Parse([.. Path(parsed.CommandResult), "--help"]).InvokeAsync(configuration, token);
+            return ExitCodes.Usage;
+        }
+        try
+        {
+            return await parsed.InvokeAsync(configuration, token);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            return ExitCodes.Interrupted;
+        }
+        catch (DevStackException e)
+        {
+            await terminal.Error.WriteLineAsync(e.Message);
+            return ExitCodes.Refused;
+        }
+    }
+
+    /// <summary>The names of the commands that were understood, without the root's.</summary>
+    private static IEnumerable<string> Path(CommandResult result) =>
+        result.Parent is CommandResult parent ? Path(parent).Append(result.Command.Name) : [];
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using StreamSettlement.Cli.Demo;
+
+namespace StreamSettlement.Cli.Commands;
+
+/// <summary>Prints the figures that the project promises, with the command that made them; never part of the tests.</summary>
+internal static class BenchCommand
+{
+    public static Command Create(Terminal terminal, TimeProvider time)
+    {
+        var command = new Command("bench", "Measure: the pipeline several times, ten times the rows, or live latency.");
+        var rows = new GeneratorOptions(command, "The business day of the rows. Default: yesterday in Asia/Seoul.");
+        var runs = Options.Number("--runs", "Runs of the pipeline.", 3, 1, 100);
+        var scale = Options.Number("--scale", "Also run with this many times the rows, and compare time and memory.", 1, 1, 1_000);
+        var live = new Option<bool>("--live") { Description = "Instead: stream live and measure from commit in MySQL to visible in the rollups." };
+        var rate = Options.Number("--rate", "With --live: new rows per second.", 5_000, 1, 100_000);
+        var seconds = Options.Number("--seconds", "With --live: how long.", 120, 1, 86_400);
+        foreach (var option in new Option[] { runs, scale, live, rate, seconds }) command.Options.Add(option);
+        command.Validators.Add(result =>
+        {
+            if (!result.GetValue(live) && (Given(result, rate) || Given(result, seconds))) result.AddError("--rate and --seconds go with --live.");
+            if (result.GetValue(live) && (Given(result, runs) || Given(result, scale))) result.AddError("--runs and --scale do not go with --live.");
+        });
+        command.SetAction(async (parsed, token) =>
+        {
+            var settings = rows.Read(parsed, GeneratorOptions.Today(time).AddDays(-1));
+            return parsed.GetValue(live)
+                ? await new LiveBench(terminal, time).RunAsync(settings with { Day = GeneratorOptions.Today(time) }, parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), token)
+                : await new PipelineBench(terminal, time).RunAsync(settings, parsed.GetValue(runs), parsed.GetValue(scale), token);
+        });
+        return command;
+    }
+
+    private static bool Given(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
+}

@@ -1,0 +1,16 @@
+namespace StreamSettlement.Cli;
+
+/// <summary>What the command tells a script; public surface.</summary>
+internal static class ExitCodes
+{
+    public const int Done = 0;
+
+    /// <summary>Refused, failed, or not what was asked for; the reason stands on the error output.</summary>
+    public const int Refused = 1;
+
+    /// <summary>Unknown command or option, or a malformed value.</summary>
+    public const int Usage = 2;
+
+    /// <summary>Ctrl-C or SIGTERM, by the shells' convention.</summary>
+    public const int Interrupted = 130;
+}
