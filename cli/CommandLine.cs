@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using StreamSettlement.Cli.Commands;
 using StreamSettlement.DevStack;
@@ -8,8 +9,11 @@ namespace StreamSettlement.Cli;
 /// <summary>The command: parsing, help, and what every failure looks like.</summary>
 internal static class CommandLine
 {
-    public static RootCommand Root(Terminal terminal, TimeProvider time) => new("Stream Settlement: views from MySQL through Kafka to paid, reconciled days.")
+    // Not a RootCommand: that one calls itself by the name of its assembly.
+    public static Command Root(Terminal terminal, TimeProvider time) => new("./settlement", "Stream Settlement: views from MySQL through Kafka to paid, reconciled days.")
     {
+        new HelpOption(),
+        new VersionOption(),
         DemoCommand.Create(terminal, time),
         UpCommand.Create(terminal, time),
         DownCommand.Create(terminal, time),

@@ -12,16 +12,11 @@ internal static class GenerateCommand
         var command = new Command("generate", "Fill the source of the running stack, or stream into it with --rate.");
         var rows = new GeneratorOptions(command, "The business day of the rows. Default: today in Asia/Seoul.");
         var days = Options.Number("--days", "Spread the rows over this many days, the last of which is --day.", 1, 1, 3_660);
-        var rate = new Option<int?>("--rate") { Description = "Stream live instead: new rows per second; logs begin IN_PROGRESS and complete later." };
-        var seconds = new Option<int?>("--seconds") { Description = "With --rate: stop after this time. Default: Ctrl-C." };
-        rate.Validators.Add(result =>
-        {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int?>() is < 1 or > 100_000) result.AddError("--rate: expected 1 to 100000.");
-        });
+        var rate = Options.OptionalNumber("--rate", "Stream live instead: new rows per second; logs begin IN_PROGRESS and complete later.", 1, 100_000);
+        var seconds = Options.OptionalNumber("--seconds", "With --rate: stop after this time. Default: Ctrl-C.", 1);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(seconds) is { Errors: var errors } && !errors.Any() && (result.GetValue(seconds) is < 1 || result.GetResult(rate) is null))
-                result.AddError("--seconds: expected 1 or more, together with --rate.");
+            if (result.GetResult(seconds) is not null && result.GetResult(rate) is null) result.AddError("--seconds goes with --rate.");
         });
         command.Options.Add(days);
         command.Options.Add(rate);

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Cli.Commands;
@@ -6,17 +8,12 @@ namespace StreamSettlement.Cli.Commands;
 /// <summary>Options and arguments that check their own values, so that a wrong one is a usage error.</summary>
 internal static class Options
 {
-    public static Option<int> Number(string name, string description, int defaultValue, int least, int most = int.MaxValue)
-    {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => defaultValue };
-        option.Validators.Add(result =>
-        {
-            // A value that is no number has been refused already.
-            if (!result.Errors.Any() && result.GetValueOrDefault<int>() is var value && (value < least || value > most))
-                result.AddError(most == int.MaxValue ? $"{name} is {value}: expected {least} or more." : $"{name} is {value}: expected {least} to {most}.");
-        });
-        return option;
-    }
+    public static Option<int> Number(string name, string description, int defaultValue, int least, int most = int.MaxValue) =>
+        new(name) { Description = description, DefaultValueFactory = _ => defaultValue, CustomParser = result => ParseNumber(result, name, least, most) ?? 0 };
+
+    /// <summary>Without a default.</summary>
+    public static Option<int?> OptionalNumber(string name, string description, int least, int most = int.MaxValue) =>
+        new(name) { Description = description, CustomParser = result => ParseNumber(result, name, least, most) };
 
     public static Option<BusinessDay?> Day(string description) => new("--day")
     {
@@ -28,10 +25,19 @@ internal static class Options
     public static Argument<BusinessDay?> DayArgument() => new("day")
     {
         Description = "The business day, yyyy-MM-dd.",
+        Arity = ArgumentArity.ExactlyOne,
         CustomParser = result => ParseDay(result, "day"),
     };
 
-    private static BusinessDay? ParseDay(System.CommandLine.Parsing.ArgumentResult result, string name)
+    private static int? ParseNumber(ArgumentResult result, string name, int least, int most)
+    {
+        var text = result.Tokens.Single().Value;
+        if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most) return value;
+        result.AddError(most == int.MaxValue ? $"{name} is '{text}': expected a number, {least} or more." : $"{name} is '{text}': expected a number, {least} to {most}.");
+        return null;
+    }
+
+    private static BusinessDay? ParseDay(ArgumentResult result, string name)
     {
         var text = result.Tokens.Single().Value;
         if (BusinessDay.TryParse(text, out var day)) return day;

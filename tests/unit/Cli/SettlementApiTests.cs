@@ -1,0 +1,33 @@
+using StreamSettlement.Cli.Api;
+
+namespace StreamSettlement.UnitTests.Cli;
+
+public sealed class SettlementApiTests
+{
+    [Theory]
+    [InlineData("Open", null, true)]
+    [InlineData("Open", "NotIngested", true)]
+    [InlineData("Open", "NotSealed", true)]
+    [InlineData("Sealed", "OutOfBalance", true)] // a repair is under way
+    [InlineData("Balanced", null, true)]
+    [InlineData("Sealed", "DeadLetters", false)]
+    [InlineData("OutOfBalance", "OutOfBalance", false)]
+    [InlineData("Posted", "AlreadyPosted", false)]
+    public void Only_what_gets_on_by_itself_is_waited_for(string status, string? refusal, bool mayChange) =>
+        Assert.Equal(mayChange, new DayState(status, refusal, null).MayChange);
+
+    [Fact]
+    public void A_day_is_read_by_its_names_and_unknown_ones_are_ignored()
+    {
+        var day = SettlementApi.ReadDay("""{"day":"2026-11-21","status":"Sealed","refusal":"DeadLetters","detail":"3 dead letters wait","streams":[]}""");
+        Assert.Equal(new DayState("Sealed", "DeadLetters", "3 dead letters wait"), day);
+        Assert.Equal(new DayState("Posted", null, null), SettlementApi.ReadDay("""{"status":"Posted","refusal":null}"""));
+    }
+
+    [Theory]
+    [InlineData("""{"title":"The day is in the future","detail":"2027-01-01 has not begun","status":422}""", "The day is in the future: 2027-01-01 has not begun")]
+    [InlineData("""{"title":"Not found"}""", "Not found")]
+    [InlineData("<html>", "status 502: <html>")]
+    [InlineData("", "status 502")]
+    public void A_problem_is_shown_by_its_title_and_detail(string body, string shown) => Assert.Equal(shown, SettlementApi.DescribeProblem(502, body));
+}
