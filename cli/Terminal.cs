@@ -6,7 +6,9 @@ namespace StreamSettlement.Cli;
 /// <param name="Interactive">True when a person looks at a terminal: bars and colours; otherwise plain lines.</param>
 internal sealed record Terminal(TextWriter Out, TextWriter Error, IAnsiConsole Ansi, bool Interactive)
 {
-    public static Terminal OfConsole() => new(Console.Out, Console.Error, AnsiConsole.Console, !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive);
+    public static Terminal OfConsole() => Console.IsOutputRedirected
+        ? Plain(Console.Out, Console.Error)
+        : new(Console.Out, Console.Error, AnsiConsole.Console, AnsiConsole.Profile.Capabilities.Interactive);
 
     /// <summary>Everything into <paramref name="output"/> as plain lines.</summary>
     public static Terminal Plain(TextWriter output, TextWriter error) =>

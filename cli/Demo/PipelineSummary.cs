@@ -12,7 +12,7 @@ internal static class PipelineSummary
     {
         var ansi = terminal.Ansi;
         terminal.Line();
-        ansi.Write(new Rule(report.Status == "Posted" ? $"[green]{report.Day} is posted[/]" : $"[red]{report.Day} is {report.Status}[/]") { Justification = Justify.Left });
+        ansi.MarkupLine(report.Status == "Posted" ? $"[green]{report.Day} is posted[/]" : $"[red]{report.Day} is {report.Status}[/]");
         if (report.Refusal is { Length: > 0 } refusal) terminal.Line($"Not posted: {refusal}");
         terminal.Line();
         Stage(terminal, "generate", report.Logs + report.Ads, report.Seconds.Generate, "rows into the source (not part of the pipeline)");
@@ -54,6 +54,6 @@ internal static class PipelineSummary
     public static string Won(long micros)
     {
         var fraction = Math.Abs(micros % Micros.PerUnit);
-        return $"{micros / Micros.PerUnit:N0}{(fraction == 0 ? "" : $".{fraction:000000}")}";
+        return $"{(micros < 0 ? "-" : "")}{Math.Abs(micros / Micros.PerUnit):N0}{(fraction == 0 ? "" : $".{fraction:000000}")}";
     }
 }

@@ -15,11 +15,11 @@ internal abstract class StageDisplay
     public abstract Stage Stage(string name, long total);
 }
 
-/// <summary>One stage under way; its rate is the mean since its first row.</summary>
+/// <summary>One stage under way; its rate is the mean since it began.</summary>
 internal abstract class Stage(string name, long total, TimeProvider time) : IProgress<FillProgress>
 {
     private readonly Lock guard = new();
-    private long? started;
+    private readonly long started = time.GetTimestamp();
     private long? ended;
 
     public string Name => name;
@@ -28,7 +28,7 @@ internal abstract class Stage(string name, long total, TimeProvider time) : IPro
 
     public long Done { get; private set; }
 
-    public double RowsPerSecond => started is { } start && Done > 0 ? Done / Math.Max(0.001, time.GetElapsedTime(start, ended ?? time.GetTimestamp()).TotalSeconds) : 0;
+    public double RowsPerSecond => Done / Math.Max(0.001, time.GetElapsedTime(started, ended ?? time.GetTimestamp()).TotalSeconds);
 
     public void Report(FillProgress value) => Report(value.Rows);
 
@@ -37,7 +37,6 @@ internal abstract class Stage(string name, long total, TimeProvider time) : IPro
     {
         lock (guard)
         {
-            if (done > 0) started ??= time.GetTimestamp();
             if (done >= total && total > 0) ended ??= time.GetTimestamp();
             if (done < Done) return;
             Done = Math.Min(done, total);
