@@ -9,4 +9,4 @@ var races = ManualConfig.Create(DefaultConfig.Instance)
     .AddJob(Job.Default
         .WithToolchain(InProcessEmitToolchain.Instance)
         .WithWarmupCount(1).WithIterationCount(5).WithInvocationCount(1).WithUnrollFactor(1));
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, races);
+BenchmarkSwitcher.FromAssembly(typeof(StreamSettlement.Bench.Race).Assembly).Run(args, races);
