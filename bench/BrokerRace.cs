@@ -17,17 +17,20 @@ public class BrokerRace : Race
     public int Records { get; set; } = 1_000_000;
 
     [GlobalSetup]
-    public Task StartAsync() => StartAsync(null);
+    public void Start() => StartAsync(null).GetAwaiter().GetResult();
 
     public async Task StartAsync(string? directory)
     {
         await OpenAsync(directory);
+        Directory.Delete(State.DataDirectory(BrokerProcess.Name), recursive: true); // of an earlier run
         _broker = await BrokerProcess.StartAsync(State, TimeProvider.System, default);
         await NewTopicAsync();
         Produce();
     }
 
     [GlobalCleanup]
+    public void Stop() => StopAsync().GetAwaiter().GetResult();
+
     public async Task StopAsync() => await _broker.DisposeAsync();
 
     [IterationSetup(Target = nameof(Produce))]

@@ -22,7 +22,7 @@ public class PageRace : Race
     public int PageRows { get; set; } = 10_000;
 
     [GlobalSetup]
-    public Task StartAsync() => StartAsync(null);
+    public void Start() => StartAsync(null).GetAwaiter().GetResult();
 
     public async Task StartAsync(string? directory)
     {
@@ -35,6 +35,8 @@ public class PageRace : Race
     }
 
     [GlobalCleanup]
+    public void Stop() => StopAsync().GetAwaiter().GetResult();
+
     public async Task StopAsync()
     {
         await _connection.DisposeAsync();

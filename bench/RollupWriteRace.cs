@@ -27,7 +27,7 @@ public class RollupWriteRace : Race
     public int Cells { get; set; } = 10_000;
 
     [GlobalSetup]
-    public Task StartAsync() => StartAsync(null);
+    public void Start() => StartAsync(null).GetAwaiter().GetResult();
 
     public async Task StartAsync(string? directory)
     {
@@ -44,6 +44,8 @@ public class RollupWriteRace : Race
     }
 
     [GlobalCleanup]
+    public void Stop() => StopAsync().GetAwaiter().GetResult();
+
     public async Task StopAsync()
     {
         await _connection.DisposeAsync();
