@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text.Json;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Generator;
@@ -132,7 +131,7 @@ public sealed class PipelineTests(Servers servers)
             using var response = await stack.Api.GetAsync($"/days/{day}", TestContext.Current.CancellationToken);
             var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
             if (response.IsSuccessStatusCode && JsonDocument.Parse(text).RootElement.GetProperty("status").GetString() == "Posted") return;
-            if (TimeProvider.System.GetUtcNow() > deadline) Assert.Fail($"{day} is not posted after 90 s: {text}\n{stack.Logs()}");
+            if (TimeProvider.System.GetUtcNow() > deadline) Assert.Fail($"{day} is not posted after 90 s: {text}; logs: {stack.State.LogDirectory}");
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, TestContext.Current.CancellationToken);
         }
     }
