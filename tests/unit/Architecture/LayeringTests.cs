@@ -54,7 +54,7 @@ public partial class LayeringTests
     [GeneratedRegex(@"//.*$", RegexOptions.Multiline)]
     private static partial Regex Comment();
 
-    [GeneratedRegex(@"\b(Npgsql|MySql|Confluent|MassTransit|TimeProvider|Stopwatch|async|await|Task|ValueTask|HttpClient|Socket|File|FileStream|Directory|Console|Random|Environment|Thread|ILogger|DateTime(Offset)?\.(Utc)?Now|Guid\.NewGuid)\b")]
+    [GeneratedRegex(@"\b(Npgsql\w*|MySql\.Data|MySqlConnection|Confluent|MassTransit|TimeProvider|Stopwatch|async|await|Task|ValueTask|HttpClient|Socket|File|FileStream|Directory|Console|Random|Environment|Thread|ILogger|DateTime(Offset)?\.(Utc)?Now|Guid\.NewGuid)\b")]
     private static partial Regex Impure();
 
     [GeneratedRegex(@"ProjectReference Include=""([^""]+)""")]
