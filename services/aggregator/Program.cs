@@ -7,7 +7,8 @@ using StreamSettlement.Hosting;
 return await ServiceHost.RunAsync<AggregatorOptions>("Aggregator", "http://127.0.0.1:8082", args, (services, options) =>
 {
     services.AddControlTopics(options.KafkaBootstrap, "aggregator");
-    services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
+    services.AddSingleton(_ => NpgsqlDataSource.Create(
+        new NpgsqlConnectionStringBuilder(options.Postgres) { ApplicationName = "settlement-aggregator" }.ConnectionString));
     services.AddSingleton<AggregatorTelemetry>();
     services.AddSingleton<DeadLetterTopics>();
     services.AddSingleton<ILog, KafkaLog>();

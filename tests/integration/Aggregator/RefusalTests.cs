@@ -1,0 +1,101 @@
+using StreamSettlement.DevStack.Servers;
+
+namespace StreamSettlement.IntegrationTests.Aggregator;
+
+/// <summary>What the service does not start with, and what it says.</summary>
+public sealed class RefusalTests(Servers servers)
+{
+    [Theory]
+    [InlineData("Aggregator__KafkaBootstrap", "", "Aggregator:KafkaBootstrap is missing")]
+    [InlineData("Aggregator__Postgres", "", "Aggregator:Postgres is missing")]
+    [InlineData("Aggregator__Postgres", "Nonsense=1", "Aggregator:Postgres")]
+    [InlineData("Aggregator__Postgres", "Database=x", "names no Host")]
+    [InlineData("Aggregator__BusinessZone", "Moon/Base", "'Moon/Base'")]
+    [InlineData("Aggregator__ChunkTime", "00:02:00", "00:01:00")]
+    [InlineData("Aggregator__ChunkTime", "soon", "ChunkTime")]
+    [InlineData("Aggregator__FutureDays", "-1", "'-1'")]
+    [InlineData("Aggregator__ClaimCacheMegabytes", "0", "ClaimCacheMegabytes")]
+    [InlineData("Aggregator__ChunkTme", "00:00:01", "ChunkTme")]
+    public async Task A_bad_configuration_is_named_and_exits_2(string key, string value, string says)
+    {
+        var state = servers.NewStateDirectory();
+        var settings = new ServiceSettings("127.0.0.1:1", "", "Host=127.0.0.1;Port=1")
+        {
+            Environment = new Dictionary<string, string> { [key] = value },
+        };
+        await using var service = ServiceProcess.Aggregator(settings, state, TimeProvider.System);
+        Assert.Equal(2, await service.Process.Exited.WaitAsync(TestContext.Current.CancellationToken));
+        Assert.Contains(says, service.Process.LogTail(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_schema_of_a_newer_program_is_refused()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        await log.Postgres.ExecuteAsync("""
+            create schema rollup;
+            create table rollup.schema_version (version int primary key, file text not null, applied_at timestamptz not null default now());
+            insert into rollup.schema_version values (999, '999_future.sql');
+            """, TestContext.Current.CancellationToken);
+        await AssertStopsAsync(log, "has version 999");
+    }
+
+    [Fact]
+    public async Task A_changed_partition_count_stops_the_service()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        await using (await log.StartAggregatorAsync("before"))
+        {
+            // Remembers the count.
+        }
+        await log.Postgres.ExecuteAsync("update rollup.partition_count set partitions = 5 where stream = 'ad-views'", TestContext.Current.CancellationToken);
+        await AssertStopsAsync(log, "'ad-views.v1' has 4 partitions, the rollups were made with 5");
+    }
+
+    [Fact]
+    public async Task A_database_that_is_down_is_named_and_waited_for()
+    {
+        var state = servers.NewStateDirectory();
+        await using var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
+        await using var service = ServiceProcess.Aggregator(
+            new ServiceSettings(broker.Bootstrap, "", "Host=127.0.0.1;Port=1;Username=nobody;Database=none"), state, TimeProvider.System);
+        await AssertNotReadyAsync(service, "postgres");
+        Assert.False(service.Process.Exited.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Topics_that_do_not_exist_yet_are_named_and_waited_for()
+    {
+        var state = servers.NewStateDirectory();
+        await using var postgres = await servers.NewPostgresDatabaseAsync();
+        await using var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
+        await using var service = ServiceProcess.Aggregator(new ServiceSettings(broker.Bootstrap, "", postgres.ConnectionString), state, TimeProvider.System);
+        await AssertNotReadyAsync(service, "view-logs.v1, ad-views.v1 not there yet");
+        Assert.False(service.Process.Exited.IsCompleted);
+    }
+
+    private static async Task AssertStopsAsync(LogUnderTest log, string says)
+    {
+        var service = await log.StartAggregatorAsync("refused", ready: false);
+        Assert.Equal(1, await service.Process.Exited.WaitAsync(TestContext.Current.CancellationToken));
+        Assert.Contains(says, service.Process.LogTail(60), StringComparison.Ordinal);
+    }
+
+    private static async Task AssertNotReadyAsync(ServiceProcess service, string says)
+    {
+        using var http = new HttpClient { BaseAddress = service.Address };
+        await LogUnderTest.UntilAsync(async () =>
+        {
+            try
+            {
+                using var response = await http.GetAsync(new Uri("/health/ready", UriKind.Relative), TestContext.Current.CancellationToken);
+                var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+                return (int)response.StatusCode == 503 && body.Contains(says, StringComparison.Ordinal) && !body.Contains("\"postgres\":\"not reached yet\"", StringComparison.Ordinal);
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, () => Task.FromResult($"/health/ready never said '{says}'"));
+    }
+}
