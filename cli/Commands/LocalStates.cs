@@ -5,7 +5,8 @@ namespace StreamSettlement.Cli.Commands;
 /// <summary>The stacks that may run from this repository: the one of <c>up</c> and the one of <c>demo</c>.</summary>
 internal static class LocalStates
 {
-    public static string Root => Path.Combine(Repository.Root, ".local");
+    /// <summary><c>.local</c> in the repository, unless SETTLEMENT_STATE names another directory.</summary>
+    public static string Root => Environment.GetEnvironmentVariable("SETTLEMENT_STATE") is { Length: > 0 } other ? Path.GetFullPath(other) : Path.Combine(Repository.Root, ".local");
 
     public static StateDirectory Stack => new(Path.Combine(Root, "stack"));
 

@@ -9,7 +9,7 @@ namespace StreamSettlement.Cli.Demo;
 /// <param name="Consumed">Records behind the aggregator's stored positions, markers included.</param>
 /// <param name="Seals">Partitions sealed for the day, of <paramref name="SealsTotal"/>; 0 of 0 before the aggregator knows its partitions.</param>
 /// <param name="FirstRead">When ingest asked for its first rows; null before.</param>
-internal sealed record PipelinePosition(long Published, long Consumed, int Seals, int SealsTotal, string Status, DateTimeOffset? PostedAt, DateTimeOffset? FirstRead)
+internal sealed record PipelinePosition(long Published, long Consumed, int Seals, int SealsTotal, string Status, DateTimeOffset? FirstRead)
 {
     public bool IsSealed => SealsTotal > 0 && Seals == SealsTotal;
 }
@@ -22,18 +22,16 @@ internal sealed class PipelineProbe(LocalStack stack, BusinessDay day) : IDispos
         select coalesce((select sum(next_offset) from rollup.progress), 0)::bigint,
                (select count(*) from rollup.seal where log_date = '{day}')::int,
                coalesce((select sum(partitions) from rollup.partition_count), 0)::int,
-               coalesce((select status from settlement.day where log_date = '{day}'), 'Open'),
-               (select posted_at from settlement.day where log_date = '{day}')
+               coalesce((select status from settlement.day where log_date = '{day}'), 'Open')
         """;
 
 
-    public async Task<PipelinePosition> LookAsync(CancellationToken token)
+    /// <param name="before">What was seen last; once the day is sealed ingest has nothing more to tell.</param>
+    public async Task<PipelinePosition> LookAsync(PipelinePosition? before, CancellationToken token)
     {
-        var metrics = await IngestMetricsAsync(token);
-        var rows = await stack.Rollup.QueryAsync(sql, reader => new PipelinePosition(
-            (long)Sum(metrics, "settlement_ingest_rows_published_total"),
-            reader.GetInt64(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetString(3),
-            reader.IsDBNull(4) ? null : reader.GetFieldValue<DateTimeOffset>(4), FirstRead(metrics)), token);
+        var (published, firstRead) = before is { IsSealed: true } ? (before.Published, before.FirstRead) : await IngestAsync(token);
+        var rows = await stack.Rollup.QueryAsync(
+            sql, reader => new PipelinePosition(published, reader.GetInt64(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetString(3), firstRead), token);
         return rows.Single();
     }
 
@@ -44,18 +42,17 @@ internal sealed class PipelineProbe(LocalStack stack, BusinessDay day) : IDispos
         .Where(line => line.StartsWith(name, StringComparison.Ordinal) && line.Length > name.Length && line[name.Length] is ' ' or '{')
         .Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
 
-    private static DateTimeOffset? FirstRead(string metrics) =>
-        Sum(metrics, "settlement_ingest_first_read_timestamp_seconds") is > 0 and var seconds ? DateTimeOffset.UnixEpoch.AddSeconds(seconds) : null;
-
-    private async Task<string> IngestMetricsAsync(CancellationToken token)
+    private async Task<(long Published, DateTimeOffset? FirstRead)> IngestAsync(CancellationToken token)
     {
         try
         {
-            return await http.GetStringAsync(new Uri(stack.Ingest!.Address, "/metrics"), token);
+            var metrics = await http.GetStringAsync(new Uri(stack.Ingest!.Address, "/metrics"), token);
+            var firstRead = Sum(metrics, "settlement_ingest_first_read_timestamp_seconds");
+            return ((long)Sum(metrics, "settlement_ingest_rows_published_total"), firstRead > 0 ? DateTimeOffset.UnixEpoch.AddSeconds(firstRead) : null);
         }
         catch (HttpRequestException)
         {
-            return ""; // ingest has just ended: the run watches its process and says so
+            return (0, null); // ingest has just ended: the run watches its process and says so
         }
     }
 }

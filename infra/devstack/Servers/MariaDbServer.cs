@@ -75,7 +75,7 @@ internal sealed class MariaDbServer : IAsyncDisposable
     {
         await using var connection = new MySqlConnection(AdminConnectionString);
         await connection.OpenAsync(token);
-        await using var command = new MySqlCommand(sql, connection);
+        await using var command = new MySqlCommand(MySqlDatabase.WithoutNotes + sql, connection);
         await command.ExecuteNonQueryAsync(token);
     }
 

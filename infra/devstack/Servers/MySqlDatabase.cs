@@ -17,6 +17,12 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
     /// <summary>Of the owner.</summary>
     public string Password => Parts.Password;
 
+    /// <summary>
+    /// Before statements that may have nothing to do ('if not exists'): MySql.Data asks for the notes that they leave, and fails on the
+    /// answer, whose character set utf8mb3 it does not know.
+    /// </summary>
+    public const string WithoutNotes = "set sql_notes = 0; ";
+
     private MySqlConnectionStringBuilder Parts => new(OwnerConnectionString);
 
     /// <summary>An open connection as the owner.</summary>
@@ -32,7 +38,7 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
     public async Task<int> ExecuteAsync(string sql, CancellationToken token = default)
     {
         await using var connection = await OpenAsync(token);
-        await using var command = new MySqlCommand(sql, connection) { CommandTimeout = 300 };
+        await using var command = new MySqlCommand(WithoutNotes + sql, connection) { CommandTimeout = 300 };
         return await command.ExecuteNonQueryAsync(token);
     }
 
