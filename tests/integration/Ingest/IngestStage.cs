@@ -1,0 +1,229 @@
+using System.Text;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using MySql.Data.MySqlClient;
+using StreamSettlement.Contracts;
+using StreamSettlement.Contracts.V1;
+using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Servers;
+using StreamSettlement.Hosting;
+using StreamSettlement.Ingest;
+using StreamSettlement.Ingest.Sink;
+using StreamSettlement.Ingest.Source;
+
+namespace StreamSettlement.IntegrationTests.Ingest;
+
+/// <summary>A source database and a broker of their own for one test, and what ingest has written there.</summary>
+internal sealed class IngestStage : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
+    private IngestStage(StateDirectory state, MySqlDatabase source) => (State, Source) = (state, source);
+
+    public StateDirectory State { get; }
+
+    public MySqlDatabase Source { get; }
+
+    public BrokerProcess Broker { get; private set; } = null!;
+
+    public static async Task<IngestStage> StartAsync(Servers servers)
+    {
+        var stage = new IngestStage(servers.NewStateDirectory(), await servers.NewSourceDatabaseAsync());
+        try
+        {
+            stage.Broker = await BrokerProcess.StartAsync(stage.State, TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+        catch
+        {
+            await stage.DisposeAsync();
+            throw;
+        }
+        return stage;
+    }
+
+    /// <summary>Without safety lag and schedule: what a test wrote is read at once.</summary>
+    public IngestOptions Options => new()
+    {
+        KafkaBootstrap = Broker.Bootstrap,
+        MySql = Source.IngestConnectionString,
+        SafetyLag = TimeSpan.Zero,
+        EndOfDaySchedule = false,
+        PollInterval = TimeSpan.FromMilliseconds(50),
+    };
+
+    public ServiceSettings Settings(IReadOnlyDictionary<string, string> environment) =>
+        new(Broker.Bootstrap, Source.IngestConnectionString, "") { Environment = environment };
+
+    public async Task RestartBrokerAsync()
+    {
+        await Broker.Process.KillAsync();
+        await Broker.DisposeAsync();
+        Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
+    }
+
+    /// <summary>Records of a topic from its beginning, until they satisfy the test.</summary>
+    public async Task<IReadOnlyList<Written>> ReadAsync(string topic, Func<IReadOnlyList<Written>, bool> until)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        return await Task.Factory.StartNew<IReadOnlyList<Written>>(() => Read(topic, until, cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    /// <summary>Sends a command the way an operator does.</summary>
+    public async Task SendAsync(CommandKind kind, BusinessDay day)
+    {
+        using var producer = new ControlProducer(Broker.Bootstrap, TimeProvider.System);
+        await producer.SendAsync(new ControlCommand(kind, day, "test"), TestContext.Current.CancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Broker is not null) await Broker.DisposeAsync();
+        await Source.DisposeAsync();
+    }
+
+    private List<Written> Read(string topic, Func<IReadOnlyList<Written>, bool> until, CancellationToken cancel)
+    {
+        using var consumer = new ConsumerBuilder<byte[]?, byte[]>(new ConsumerConfig { BootstrapServers = Broker.Bootstrap, GroupId = "test", EnableAutoCommit = false })
+            .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(Patience);
+        var records = new List<Written>();
+        try
+        {
+            int partitions;
+            while ((partitions = KafkaTopics.PartitionCounts(Broker.Bootstrap, [topic])[topic]) == 0) deadline.Token.ThrowIfCancellationRequested();
+            consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(topic, partition, Offset.Beginning)));
+            while (!until(records))
+            {
+                var record = consumer.Consume(deadline.Token);
+                records.Add(new Written(record.Partition.Value, record.Offset.Value, record.Message.Key is { } key ? Encoding.UTF8.GetString(key) : null, record.Message.Value));
+            }
+            return records;
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"{topic} holds {records.Count} records after {Patience.TotalSeconds} s; the newest: {string.Join(" ", records.TakeLast(3))}");
+        }
+    }
+}
+
+/// <summary>A record as it stands in a topic.</summary>
+internal sealed record Written(int Partition, long Offset, string? Key, byte[] Value)
+{
+    public SourceRecord Record => SourceRecord.Parser.ParseFrom(Value);
+
+    public DayMarker? Marker => Record.DayMarker;
+
+    /// <summary>The id of a row; 0 for a marker.</summary>
+    public long Id => Record.ViewLog?.Id ?? Record.AdView?.Id ?? 0;
+
+    public T Json<T>() => ControlJson.Deserialize<T>(Value);
+
+    public override string ToString() => $"{Partition}@{Offset} {Key} {Encoding.UTF8.GetString(Value)}";
+}
+
+/// <summary>The loop with its real adapters, in this process.</summary>
+internal sealed class IngestRun : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ControlProducer _events;
+    private readonly KafkaLog _log;
+    private readonly IngestMeters _meters = new(TimeProvider.System);
+    private readonly Task _running;
+
+    private IngestRun(IngestOptions options)
+    {
+        var time = TimeProvider.System;
+        var commands = new CommandQueue();
+        var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
+        var telemetry = new IngestTelemetry(NullLogger<IngestTelemetry>.Instance);
+        _events = new ControlProducer(options.KafkaBootstrap, time);
+        _log = new KafkaLog(options, _events, Readiness, telemetry);
+        var feed = new CommandFeed(options, commands, Readiness, outages, time, NullLoggerFactory.Instance);
+        _running = new IngestLoop(new MySqlSource(options, time), _log, commands, feed, options, Readiness, outages, _meters, telemetry, time).RunAsync(_stop.Token);
+    }
+
+    public Readiness Readiness { get; } = new();
+
+    public static IngestRun Start(IngestOptions options) => new(options);
+
+    /// <summary>Waits for what /health/ready shows.</summary>
+    public async Task<string?> ReasonAsync(string dependency)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            if (_running.IsFaulted) await _running;
+            if (Readiness.Snapshot().TryGetValue(dependency, out var reason) && reason is not null and not "not reached yet") return reason;
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, patience.Token);
+        }
+    }
+
+    /// <summary>Waits until the ingest is ready in this state.</summary>
+    public async Task BecameAsync(string state)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        while (Readiness.State != state || !Readiness.IsReady)
+        {
+            if (_running.IsFaulted) await _running;
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, patience.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        try
+        {
+            await _running;
+        }
+        catch (OperationCanceledException)
+        {
+            // As asked.
+        }
+        _log.Dispose();
+        _events.Dispose();
+        _meters.Dispose();
+        _stop.Dispose();
+    }
+}
+
+/// <summary>Rows for the source.</summary>
+internal static class SourceSql
+{
+    public static readonly BusinessDay Day = BusinessDay.Of(2026, 11, 21);
+
+    /// <summary>Contents 1 to <paramref name="contents"/>, two creators.</summary>
+    public static Task AddContentsAsync(this MySqlDatabase source, int contents) => source.ExecuteAsync(
+        "insert into member (nickname) values ('a'), ('b'); "
+        + $"insert into content_post (id, creator_id, title, duration_seconds) select seq, 1 + seq % 2, 'c', 600 from seq_1_to_{contents}",
+        TestContext.Current.CancellationToken);
+
+    /// <summary>One statement: all rows have the same updated_at.</summary>
+    public static Task AddViewsAsync(this MySqlDatabase source, int rows, int contents = 10, string status = "COMPLETED", string day = "2026-11-21") =>
+        source.ExecuteAsync(ViewsSql(rows, contents, status, day), TestContext.Current.CancellationToken);
+
+    public static Task AddAdsAsync(this MySqlDatabase source, int rows, int contents = 10, string day = "2026-11-21") => source.ExecuteAsync(
+        $"insert into ad_view_log (member_id, content_post_id, advertisement_id, log_date) select 1 + seq % 7, 1 + seq % {contents}, 1 + seq % 3, '{day}' from seq_1_to_{rows}",
+        TestContext.Current.CancellationToken);
+
+    public static string ViewsSql(int rows, int contents = 10, string status = "COMPLETED", string day = "2026-11-21") =>
+        "insert into daily_member_view_log (member_id, content_post_id, log_date, watch_seconds, last_position_seconds, status) "
+        + $"select 1 + seq % 7, 1 + seq % {contents}, '{day}', seq % 600, seq % 600, '{status}' from seq_1_to_{rows}";
+
+    public static async Task<long> NumberAsync(this MySqlDatabase source, string sql) =>
+        Convert.ToInt64(await source.ScalarAsync(sql, TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>Ids in the order in which a stream is read.</summary>
+    public static async Task<List<long>> IdsInOrderAsync(this MySqlDatabase source, string table)
+    {
+        await using var connection = await source.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = new MySqlCommand($"select id from {table} order by updated_at, id", connection);
+        await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
+        var ids = new List<long>();
+        while (await reader.ReadAsync(TestContext.Current.CancellationToken)) ids.Add(reader.GetInt64(0));
+        return ids;
+    }
+}
