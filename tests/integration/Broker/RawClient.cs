@@ -26,19 +26,23 @@ internal sealed class RawClient : IDisposable
         await SendBytes([.. length, .. frame]);
     }
 
-    /// <returns>The answer after its correlation id.</returns>
-    public async Task<byte[]> Ask(short key, short version, Action<ResponseWriter> body, int correlationId = 7)
+    /// <returns>The answer after its header.</returns>
+    public async Task<byte[]> Ask(short key, short version, Action<ResponseWriter> body, bool flexible = false)
     {
+        const int CorrelationId = 7;
         using var frame = new ResponseWriter();
         frame.Int16(key);
         frame.Int16(version);
-        frame.Int32(correlationId);
+        frame.Int32(CorrelationId);
         frame.String("raw");
+        frame.Flexible = flexible;
+        frame.Tags();
         body(frame);
         await SendFrame(frame.Written.ToArray());
         var answer = await Read() ?? throw new InvalidOperationException("the broker closed the connection");
-        Assert.Equal(correlationId, BinaryPrimitives.ReadInt32BigEndian(answer));
-        return answer[4..];
+        Assert.Equal(CorrelationId, BinaryPrimitives.ReadInt32BigEndian(answer));
+        // The header of an answer ends with tags as well, but for ApiVersions.
+        return answer[(flexible && key != (short)ApiKey.ApiVersions ? 5 : 4)..];
     }
 
     /// <returns>The next answer; null when the broker has closed the connection.</returns>
