@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using StreamSettlement.DevBroker.Storage;
 
 namespace StreamSettlement.DevBroker;
 
@@ -25,8 +26,8 @@ internal sealed record BrokerOptions
 
     public bool AutoCreateTopics { get; init; }
 
-    /// <summary>Bytes of one request; a longer one closes its connection. Default 16 MiB.</summary>
-    public int RequestBytesMax { get; init; } = 16 << 20;
+    /// <summary>Bytes of one request; a longer one closes its connection. Room for the largest batch. Default 17 MiB.</summary>
+    public int RequestBytesMax { get; init; } = RecordBatch.SizeMax + (1 << 20);
 
     /// <summary>Reads the command line.</summary>
     /// <returns>The options, or what is wrong.</returns>

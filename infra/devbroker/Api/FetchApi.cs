@@ -44,6 +44,8 @@ internal sealed class FetchApi(TopicCatalogue topics, TimeProvider time, BrokerT
         var waitMs = Math.Clamp(reader.Int32(), 0, WaitMsMax);
         var minBytes = reader.Int32();
         var maxBytes = reader.Int32();
+        // More than fits would never be reached.
+        minBytes = Math.Min(minBytes, maxBytes);
         reader.Int8();
         var sessionId = version >= 7 ? reader.Int32() : 0;
         if (version >= 7) reader.Int32();

@@ -92,7 +92,7 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
         if (version >= 8)
         {
             response.Array(0);
-            response.String(result.Reason);
+            response.Reason(result.Reason);
         }
         response.Tags();
     }

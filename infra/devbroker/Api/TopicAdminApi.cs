@@ -28,7 +28,7 @@ internal sealed class TopicAdminApi(TopicCatalogue topics)
             var (error, reason) = Create(topic, validateOnly);
             response.String(topic.Name);
             response.Error(error);
-            if (request.Version >= 1) response.String(reason);
+            if (request.Version >= 1) response.Reason(reason);
         }
     }
 
@@ -54,7 +54,7 @@ internal sealed class TopicAdminApi(TopicCatalogue topics)
         {
             var (error, reason, settings) = Settings(type, name);
             response.Error(error);
-            response.String(reason);
+            response.Reason(reason);
             response.Int8(type);
             response.String(name);
             var told = settings.Where(setting => keys is null || keys.Contains(setting.Setting.Name)).ToList();

@@ -17,6 +17,8 @@ internal enum GroupState
 /// </summary>
 internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemetry telemetry)
 {
+    private const int MemberNameCharsMax = 200;
+
     private readonly Dictionary<string, GroupMember> _members = [];
 
     /// <summary>Ids given out but not joined with yet, and until when they are kept.</summary>
@@ -150,8 +152,7 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
     {
         if (request.InstanceId is { } instance && _static.TryGetValue(instance, out var former))
             return Replace(_members[former], request, now);
-        var name = request.InstanceId ?? request.ClientId;
-        var memberId = $"{name}-{Guid.NewGuid()}";
+        var memberId = NewId(request.InstanceId ?? request.ClientId);
         if (!request.KnownIdRequired || request.InstanceId is not null) return Add(memberId, request, now);
         // A client whose answer is lost would leave a dead member behind: it joins only once it knows its id.
         _pending[memberId] = now + request.SessionTimeoutMs;
@@ -177,7 +178,7 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
         former.AnswerSync(new SyncResult(ErrorCode.FencedInstanceId, null, null, []), now);
         _members.Remove(former.Id);
         var leader = Leader;
-        var member = new GroupMember($"{request.InstanceId}-{Guid.NewGuid()}", request) { Assignment = former.Assignment };
+        var member = new GroupMember(NewId(request.InstanceId!), request) { Assignment = former.Assignment };
         _members.Add(member.Id, member);
         _static[request.InstanceId!] = member.Id;
         if (Leader == former.Id) Leader = member.Id;
@@ -202,6 +203,9 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
         }
         return _members.TryGetValue(memberId, out member) ? ErrorCode.None : ErrorCode.UnknownMemberId;
     }
+
+    /// <summary>Begins with who it is, for people who look at groups.</summary>
+    private static string NewId(string name) => $"{name[..Math.Min(name.Length, MemberNameCharsMax)]}-{Guid.NewGuid()}";
 
     private static Task<JoinResult> Refuse(string memberId, ErrorCode error) =>
         Task.FromResult(new JoinResult(error, memberId));

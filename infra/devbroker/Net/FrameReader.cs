@@ -22,6 +22,7 @@ internal sealed class FrameReader(Socket socket, int frameBytesMax) : IDisposabl
     /// <exception cref="MalformedRequestException">The length is impossible or the connection ended within a request.</exception>
     public async ValueTask<Memory<byte>?> Next(CancellationToken stop)
     {
+        if (_start == _end) Reset();
         if (!await Have(sizeof(int), stop)) return null;
         var length = BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start));
         if (length < 8 || length > frameBytesMax)
@@ -52,21 +53,25 @@ internal sealed class FrameReader(Socket socket, int frameBytesMax) : IDisposabl
 
     private void MakeRoom(int count)
     {
+        // At the start there is nothing to move: receive into what is free.
+        if (_end < _buffer.Length && (_start == 0 || _buffer.Length - _start >= count)) return;
         var kept = _end - _start;
-        if (_buffer.Length - _start >= count && _end < _buffer.Length) return;
         // Twice what has arrived at most: a length alone takes no memory.
-        var size = Math.Max(UsualBytes, Math.Min(count, kept * 2));
-        if (size > _buffer.Length || (_buffer.Length > UsualBytes * 2 && size <= UsualBytes))
-        {
-            var other = ArrayPool<byte>.Shared.Rent(size);
-            _buffer.AsSpan(_start, kept).CopyTo(other);
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = other;
-        }
-        else
-        {
-            _buffer.AsSpan(_start, kept).CopyTo(_buffer);
-        }
-        (_start, _end) = (0, kept);
+        var size = Math.Min(count, kept * 2);
+        if (size > _buffer.Length) Move(ArrayPool<byte>.Shared.Rent(size), kept);
+        else Move(_buffer, kept);
+    }
+
+    private void Reset()
+    {
+        (_start, _end) = (0, 0);
+        if (_buffer.Length > 2 * UsualBytes) Move(ArrayPool<byte>.Shared.Rent(UsualBytes), kept: 0);
+    }
+
+    private void Move(byte[] target, int kept)
+    {
+        _buffer.AsSpan(_start, kept).CopyTo(target);
+        if (target != _buffer) ArrayPool<byte>.Shared.Return(_buffer);
+        (_buffer, _start, _end) = (target, 0, kept);
     }
 }

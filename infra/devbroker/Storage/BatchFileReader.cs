@@ -19,7 +19,7 @@ internal sealed class BatchFileReader(SafeFileHandle file, long fileLength) : ID
         batch = default;
         if (!TryWindow(position, RecordBatch.HeaderBytes, out var header)) return false;
         batch = RecordBatch.Parse(header);
-        return batch.Size >= RecordBatch.HeaderBytes
+        return batch.Size is >= RecordBatch.HeaderBytes and <= RecordBatch.SizeMax
             && TryWindow(position, batch.Size, out var whole)
             && RecordBatch.IsIntact(whole);
     }

@@ -17,7 +17,9 @@ internal readonly record struct RecordBatch(
     /// <summary>Bytes of base offset and length, which the length field does not count.</summary>
     public const int PrefixBytes = 12;
 
-    public const int NoSequence = -1;
+    /// <summary>No topic takes larger batches: a stored length above it is damage.</summary>
+    public const int SizeMax = 16 << 20;
+
     public const long NoProducer = -1;
 
     private const byte Magic = 2;

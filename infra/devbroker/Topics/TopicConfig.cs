@@ -17,7 +17,7 @@ internal static class TopicConfig
             value => value.Split(',').All(part => part.Trim() is "delete" or "compact"), "delete, compact or both"),
         new("compression.type", "producer", 2, value => value == "producer", "producer: batches are stored as they come"),
         new("delete.retention.ms", "86400000", 5, AtLeast(0), "milliseconds, 0 or more"),
-        new("max.message.bytes", "1048588", 3, value => Number(value) is >= 0 and <= 16 << 20, "bytes, at most 16 MiB"),
+        new("max.message.bytes", "1048588", 3, value => Number(value) is >= 0 and <= RecordBatch.SizeMax, "bytes, at most 16 MiB"),
         new("message.timestamp.type", "CreateTime", 2, value => value == "CreateTime", "CreateTime"),
         new("min.cleanable.dirty.ratio", "0.5", 6,
             value => double.TryParse(value, CultureInfo.InvariantCulture, out var ratio) && ratio is >= 0 and <= 1, "0 to 1"),

@@ -11,6 +11,8 @@ namespace StreamSettlement.DevBroker.Wire;
 /// </summary>
 internal sealed class ResponseWriter : IDisposable
 {
+    private const int ReasonCharsMax = 1000;
+
     private readonly List<(int At, LogSlice Slice)> _slices = [];
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(1024);
 
@@ -62,6 +64,9 @@ internal sealed class ResponseWriter : IDisposable
         else Int16(checked((short)length));
         if (length > 0) Encoding.UTF8.GetBytes(value, Claim(length));
     }
+
+    /// <summary>An explanation, cut where it would not fit: it may quote what the client sent.</summary>
+    public void Reason(string? value) => String(value?.Length > ReasonCharsMax ? value[..ReasonCharsMax] : value);
 
     public void Bytes(ReadOnlySpan<byte> value)
     {
