@@ -1,6 +1,11 @@
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
+using StreamSettlement.Aggregator;
 using StreamSettlement.Contracts;
 using StreamSettlement.Contracts.V1;
+using StreamSettlement.Hosting;
+using StreamSettlement.Ingest;
+using StreamSettlement.Settlement;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
 
@@ -84,8 +89,24 @@ public partial class ComposeTests
         Assert.True(File.Exists(Path.Combine(Root, "contracts/Protos", SourceRecord.Descriptor.File.Name)));
     }
 
-    internal static IReadOnlyDictionary<string, string> EnvironmentOf(string service) =>
-        Map(Map(Map(Compose["services"])[service])["environment"]).ToDictionary(entry => (string)entry.Key, entry => (string)entry.Value);
+    [Fact]
+    public void The_services_accept_the_configuration_that_they_are_given()
+    {
+        Assert.Empty(ConfigurationRefusals.Bind<IngestOptions>(ConfigurationOf("ingest"), "Ingest").Refusals);
+        Assert.Empty(ConfigurationRefusals.Bind<AggregatorOptions>(ConfigurationOf("aggregator"), "Aggregator").Refusals);
+        Assert.Empty(ConfigurationRefusals.Bind<SettlementOptions>(ConfigurationOf("settlement"), "Settlement").Refusals);
+    }
+
+    /// <summary>The service's environment with the template's values, and one for each that must be set.</summary>
+    private static IConfiguration ConfigurationOf(string service)
+    {
+        var template = Template();
+        var environment = Map(Map(Map(Compose["services"])[service])["environment"]);
+        return new ConfigurationBuilder().AddInMemoryCollection(environment.ToDictionary(
+            entry => ((string)entry.Key).Replace("__", ":", StringComparison.Ordinal),
+            string? (entry) => Variable().Replace((string)entry.Value, use => template[use.Groups["name"].Value] is { Length: > 0 } value ? value : "set")))
+            .Build();
+    }
 
     private static Dictionary<string, string> Template() =>
         File.ReadAllLines(Path.Combine(Root, ".env.template"))
