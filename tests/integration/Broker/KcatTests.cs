@@ -1,3 +1,7 @@
+using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Processes;
+using StreamSettlement.DevStack.Servers;
+
 namespace StreamSettlement.IntegrationTests.Broker;
 
 public sealed class KcatTests(Servers servers) : BrokerTest(servers)
@@ -66,5 +70,22 @@ public sealed class KcatTests(Servers servers) : BrokerTest(servers)
 
         var read = (first + second).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).Order();
         Assert.Equal(Enumerable.Range(0, 1_000), read);
+    }
+
+    [Fact]
+    public async Task A_topic_is_made_by_its_first_use_only_where_the_broker_is_told_so()
+    {
+        var port = LoopbackPorts.Next();
+        var command = DotnetCommand.Of("auto", Repository.Program("infra/devbroker", "DevBroker"),
+            ["--data", State.DataDirectory("auto"), "--listen", $"127.0.0.1:{port}", "--auto-create-topics"]);
+        await using var process = ChildProcess.Start(command, State, TimeProvider.System);
+        await Until(() => process.LogTail().Contains("[501]", StringComparison.Ordinal));
+
+        await Kcat.Run($"127.0.0.1:{port}", "-P -t fresh", "line\n");
+
+        Assert.Equal("line\n", await Kcat.Run($"127.0.0.1:{port}", "-C -t fresh -e -q"));
+        Assert.Contains("0 topics", await Kcat.Run(Broker.Bootstrap, "-L"), StringComparison.Ordinal);
+        Assert.Contains("Unknown topic or partition", await Kcat.Run(Broker.Bootstrap, "-L -t fresh -X allow.auto.create.topics=true"), StringComparison.Ordinal);
+        LoopbackPorts.Return(port);
     }
 }
