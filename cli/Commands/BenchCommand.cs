@@ -13,21 +13,22 @@ internal static class BenchCommand
         var rows = new GeneratorOptions(command, "The business day of the rows. Default: yesterday in Asia/Seoul.");
         var runs = Options.Number("--runs", "Runs of the pipeline.", 3, 1, 100);
         var scale = Options.Number("--scale", "Also run with this many times the rows, and compare time and memory.", 1, 1, 1_000);
+        var chart = new Option<FileInfo?>("--chart") { Description = "Draw the runs beside the nightly batch and one GROUP BY into this SVG file." };
         var live = new Option<bool>("--live") { Description = "Instead: stream live and measure from commit in MySQL to visible in the rollups." };
         var rate = Options.Number("--rate", "With --live: new rows per second.", 5_000, 1, 100_000);
         var seconds = Options.Number("--seconds", "With --live: how long.", 120, 1, 86_400);
-        foreach (var option in new Option[] { runs, scale, live, rate, seconds }) command.Options.Add(option);
+        foreach (var option in new Option[] { runs, scale, chart, live, rate, seconds }) command.Options.Add(option);
         command.Validators.Add(result =>
         {
             if (!result.GetValue(live) && (Given(result, rate) || Given(result, seconds))) result.AddError("--rate and --seconds go with --live.");
-            if (result.GetValue(live) && (Given(result, runs) || Given(result, scale))) result.AddError("--runs and --scale do not go with --live.");
+            if (result.GetValue(live) && (Given(result, runs) || Given(result, scale) || Given(result, chart))) result.AddError("--runs, --scale and --chart do not go with --live.");
         });
         command.SetAction(async (parsed, token) =>
         {
             var settings = rows.Read(parsed, GeneratorOptions.Today(time).AddDays(-1));
             return parsed.GetValue(live)
                 ? await new LiveBench(terminal, time).RunAsync(settings with { Day = GeneratorOptions.Today(time) }, parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), token)
-                : await new PipelineBench(terminal, time).RunAsync(settings, parsed.GetValue(runs), parsed.GetValue(scale), token);
+                : await new PipelineBench(terminal, time).RunAsync(settings, parsed.GetValue(runs), parsed.GetValue(scale), parsed.GetValue(chart), token);
         });
         return command;
     }

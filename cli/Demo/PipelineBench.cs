@@ -9,11 +9,17 @@ internal sealed class PipelineBench(Terminal terminal, TimeProvider time)
     private static readonly string[] Processes = ["ingest", "aggregator", "settlement", "broker"];
 
     /// <returns>0 when every run was posted and reconciled.</returns>
-    public async Task<int> RunAsync(GeneratorSettings rows, int runs, int scale, CancellationToken token)
+    public async Task<int> RunAsync(GeneratorSettings rows, int runs, int scale, FileInfo? chart, CancellationToken token)
     {
         var reports = new List<PipelineReport>();
         for (var run = 0; run < runs; run++) reports.Add(await RunOnceAsync(rows, token));
         Write(rows, reports);
+        if (chart is not null)
+        {
+            var svg = PipelineChart.Svg(rows.Logs, rows.Ads, Median(reports, report => report.Seconds.Pipeline), Median(reports, report => report.GroupBySeconds));
+            await File.WriteAllTextAsync(chart.FullName, svg, token);
+            terminal.Line($"drawn to {chart.FullName}");
+        }
         if (scale > 1)
         {
             var large = rows with { Logs = checked(rows.Logs * scale), Ads = checked(rows.Ads * scale) };

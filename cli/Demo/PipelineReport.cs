@@ -24,11 +24,12 @@ internal sealed record StageSeconds(double Generate, double Ingest, double Aggre
 /// <param name="PeakRssMb">Per process, 10^6 bytes.</param>
 /// <param name="LedgerMicros">Payable to creators in the ledger; equal to the payouts.</param>
 /// <param name="Reconciled">Source, rollups, payouts and ledger agree.</param>
+/// <param name="GroupBySeconds">One GROUP BY over the same view logs in the source database: counting alone, once, with nothing kept.</param>
 /// <param name="Refusal">Why the day is not posted; null when it is.</param>
 internal sealed record PipelineReport(
     string Day, long Seed, long Logs, long Ads, long CompletedViews, long CountedViews, long CountedAds, long Excluded, long DeadLetters,
     long PaidViews, long PaidAds, StageSeconds Seconds, long RowsPerSecond, IReadOnlyDictionary<string, double> PeakRssMb,
-    long PayoutMicros, long LedgerMicros, bool Reconciled, string Status, string? Refusal,
+    long PayoutMicros, long LedgerMicros, bool Reconciled, string Status, string? Refusal, double GroupBySeconds,
     [property: JsonIgnore] IReadOnlyList<CreatorPayout> TopCreators)
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };

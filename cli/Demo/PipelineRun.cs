@@ -28,7 +28,7 @@ internal sealed class PipelineRun(LocalStack stack, PipelineSettings settings, T
         // Ended by hand: the aggregator's and settlement's peaks belong to the run, so they are read before anything else is asked.
         var peaks = Peaks();
         var state = await api.DayAsync(rows.Day, token) ?? DayState.Unknown;
-        return await new Reconciliation(stack, rows).ReportAsync(timeline.Seconds(generate), peaks, state, token);
+        return await new Reconciliation(stack, rows, time).ReportAsync(timeline.Seconds(generate), peaks, state, token);
     }
 
     private async Task<double> FillAsync(CancellationToken token)

@@ -6,7 +6,7 @@ using StreamSettlement.DevStack.Generator;
 namespace StreamSettlement.Cli.Demo;
 
 /// <summary>Compares source, rollups, payouts and ledger by plain SQL, each in its own database.</summary>
-internal sealed class Reconciliation(LocalStack stack, GeneratorSettings rows)
+internal sealed class Reconciliation(LocalStack stack, GeneratorSettings rows, TimeProvider time)
 {
     private const int TopCreators = 5;
 
@@ -29,7 +29,18 @@ internal sealed class Reconciliation(LocalStack stack, GeneratorSettings rows)
             && countedViews == paidViews && countedAds == paidAds && payout == ledger;
         return new PipelineReport(day.ToString(), rows.Seed, logs, ads, completed, countedViews, countedAds, excluded, deadLetters, paidViews, paidAds, seconds,
             seconds.Pipeline > 0 ? (long)((logs + ads) / seconds.Pipeline) : 0, peaks, payout, ledger, reconciled, state.Status,
-            state.IsPosted ? null : $"{state.Refusal}{(state.Detail is null ? "" : ": " + state.Detail)}", await TopAsync(token));
+            state.IsPosted ? null : $"{state.Refusal}{(state.Detail is null ? "" : ": " + state.Detail)}",
+            await GroupBySecondsAsync(token), await TopAsync(token));
+    }
+
+    private async Task<double> GroupBySecondsAsync(CancellationToken token)
+    {
+        var start = time.GetTimestamp();
+        await SourceAsync($"""
+            select count(*) from (select content_post_id, count(*), sum(watch_seconds) from daily_member_view_log
+             where log_date = '{rows.Day}' and status = 'COMPLETED' group by content_post_id) grouped
+            """, token);
+        return Math.Round(time.GetElapsedTime(start).TotalSeconds, 3);
     }
 
     private async Task<long> SourceAsync(string sql, CancellationToken token) =>
