@@ -11,7 +11,7 @@ internal sealed class CommandQueue
     public bool IsEmpty => !_waiting.Reader.TryPeek(out _);
 
     /// <returns>Completes once the command's consequence survives a crash.</returns>
-    /// <exception cref="OperationCanceledException">This ingest is no longer the active one: the command is for the next.</exception>
+    /// <exception cref="CommandReturnedException">This ingest is no longer the active one: the command is for the next.</exception>
     public async Task SubmitAsync(ControlCommand command, CancellationToken cancel)
     {
         var submitted = new Submitted(command, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -27,8 +27,19 @@ internal sealed class CommandQueue
     /// <summary>Returns what waits to its senders, untaken.</summary>
     public void GiveBack()
     {
-        while (TryTake(out var submitted)) submitted.Taken.TrySetCanceled(CancellationToken.None);
+        while (TryTake(out var submitted)) submitted.GiveBack();
     }
 
-    internal sealed record Submitted(ControlCommand Command, TaskCompletionSource Taken);
+    internal sealed record Submitted(ControlCommand Command, TaskCompletionSource Taken)
+    {
+        /// <summary>Tells the sender that nothing came of it; without effect once it was taken over.</summary>
+        public void GiveBack()
+        {
+            // Nobody may be waiting any more: then nobody looks at the exception either.
+            if (Taken.TrySetException(new CommandReturnedException())) _ = Taken.Task.Exception;
+        }
+    }
 }
+
+/// <summary>A command was not taken over; it is delivered again, to whoever is active then.</summary>
+internal sealed class CommandReturnedException() : Exception("ingest lost the source or Kafka before it took the command over; it is delivered again");

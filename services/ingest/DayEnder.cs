@@ -13,6 +13,7 @@ namespace StreamSettlement.Ingest;
 internal sealed class DayEnder(
     DayBook days, BusinessCalendar calendar, ISourceSession source, ILog log, Backfill backfill, IngestTelemetry telemetry)
 {
+    private readonly Dictionary<BusinessDay, Task<IReadOnlyDictionary<SourceStream, ControlTotals>>> _totals = [];
     private BusinessDay? _scheduledUntil;
 
     /// <summary>Takes a command over: when this returns, what it asked for survives a crash.</summary>
@@ -58,12 +59,27 @@ internal sealed class DayEnder(
     }
 
     /// <summary>
+    /// Has MySQL compute the totals of the days that end at <paramref name="cutoff"/> while the streams are still being read up to it:
+    /// everything below it is committed.
+    /// </summary>
+    public void BeginTotals(SourceTime cutoff, CancellationToken cancel)
+    {
+        foreach (var record in days.EndingAt(cutoff))
+            if (!_totals.ContainsKey(record.Day)) _totals[record.Day] = source.ReadTotalsAsync(record.Day, cutoff, cancel);
+    }
+
+    /// <summary>
     /// Ends the days whose cutoff is <paramref name="cutoff"/>. Everything below it is committed, published and acknowledged, and
     /// nothing at or above it is published: the markers stand exactly between the two.
     /// </summary>
     public async Task EndAsync(SourceTime cutoff, CancellationToken cancel)
     {
-        foreach (var record in days.EndingAt(cutoff)) await MarkAsync(record, cutoff, cancel);
+        BeginTotals(cutoff, cancel);
+        foreach (var record in days.EndingAt(cutoff))
+        {
+            _totals.Remove(record.Day, out var totals);
+            await MarkAsync(record, cutoff, await totals!, cancel);
+        }
     }
 
     /// <summary>Repairs the days that ask for it; both streams stand exactly at <paramref name="horizon"/>.</summary>
@@ -74,7 +90,7 @@ internal sealed class DayEnder(
             var views = await backfill.RunAsync(SourceStream.ViewLogs, record.Day, horizon, cancel);
             var ads = await backfill.RunAsync(SourceStream.AdViews, record.Day, horizon, cancel);
             telemetry.DayRepublished(record.Day, views, ads);
-            await MarkAsync(record, horizon, cancel);
+            await MarkAsync(record, horizon, await source.ReadTotalsAsync(record.Day, horizon, cancel), cancel);
         }
     }
 
@@ -83,9 +99,8 @@ internal sealed class DayEnder(
     /// MySQL moves its updated_at past the horizon. It was published, but the totals miss it; the day does not balance, and the repair
     /// that follows has a horizon above it.
     /// </remarks>
-    private async Task MarkAsync(DayRecord record, SourceTime horizon, CancellationToken cancel)
+    private async Task MarkAsync(DayRecord record, SourceTime horizon, IReadOnlyDictionary<SourceStream, ControlTotals> totals, CancellationToken cancel)
     {
-        var totals = await source.ReadTotalsAsync(record.Day, horizon, cancel);
         var marking = record.Mark(horizon, totals);
         await SaveAsync(marking, cancel);
         await WriteMarkersAsync(marking, cancel);

@@ -105,6 +105,7 @@ internal sealed class IngestLoop(
             var plan = RoundPlan.Of(look, options.SafetyLag, days, pumps.Select(pump => pump.Position));
             meters.Looked(look, plan);
             await WatchAsync(session, look, plan, cancel);
+            if (plan.Ends is { } settled) ender.BeginTotals(settled, cancel);
             var round = time.GetTimestamp();
             var drained = await Task.WhenAll(pumps.Select(pump =>
                 pump.RunAsync(plan.Below, () => !commands.IsEmpty || time.GetElapsedTime(round) >= RoundMax, cancel)));
@@ -177,7 +178,7 @@ internal sealed class IngestLoop(
         }
         finally
         {
-            foreach (var submitted in asked) submitted.Taken.TrySetCanceled(CancellationToken.None);
+            foreach (var submitted in asked) submitted.GiveBack();
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using MySql.Data.MySqlClient;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest.Core;
@@ -40,9 +39,8 @@ internal sealed class MySqlSession : ISourceSession
     private readonly TimeProvider _time;
     private readonly DayQueries _days;
     private readonly IReadOnlyDictionary<SourceStream, (MySqlThread Thread, PageQueries Pages)> _streams;
-    private readonly ConcurrentBag<MySqlThread> _idle = [];
-    private int _opened;
-    private volatile bool _disposed;
+    private readonly Lock _gate = new();
+    private readonly List<Aside> _asides = [];
 
     public MySqlSession(MySqlThread control, LookQueries look, MySqlSettings settings, TimeProvider time)
     {
@@ -63,38 +61,55 @@ internal sealed class MySqlSession : ISourceSession
     }
 
     public Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel) =>
-        AsideAsync(connection => _days.ReadExtent(connection, stream, day, below), cancel);
+        AsideAsync((connection, _) => _days.ReadExtent(connection, stream, day, below), cancel);
 
     public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
-        AsideAsync(connection => new PageQueries(stream, _settings, _time).ReadDay(connection, day, ids, below, rowsMax), cancel);
+        AsideAsync((connection, pages) => pages[stream].ReadDay(connection, day, ids, below, rowsMax), cancel);
 
     public async Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel)
     {
         var totals = await Task.WhenAll(SourceStreams.All.Select(stream =>
-            AsideAsync(connection => _days.ReadTotals(connection, stream, day, below), cancel)));
+            AsideAsync((connection, _) => _days.ReadTotals(connection, stream, day, below), cancel)));
         return SourceStreams.All.ToDictionary(stream => stream, stream => totals[(int)stream]);
     }
 
     public async ValueTask DisposeAsync()
     {
-        _disposed = true;
         // The lock first: a standby need not wait for a page that is still being read here.
         await _control.DisposeAsync();
         foreach (var (thread, _) in _streams.Values) await thread.DisposeAsync();
-        foreach (var thread in _idle) await thread.DisposeAsync();
+        foreach (var aside in _asides.ToList()) await aside.Thread.DisposeAsync();
     }
 
-    private async Task<T> AsideAsync<T>(Func<MySqlConnection, T> work, CancellationToken cancel)
+    /// <summary>Runs on a connection that nobody uses at the moment.</summary>
+    private async Task<T> AsideAsync<T>(Func<MySqlConnection, IReadOnlyDictionary<SourceStream, PageQueries>, T> work, CancellationToken cancel)
     {
-        if (!_idle.TryTake(out var thread)) thread = new MySqlThread($"aside-{Interlocked.Increment(ref _opened)}", _settings);
+        Aside aside;
+        lock (_gate)
+        {
+            if (_asides.Find(idle => !idle.IsBusy && !idle.Thread.IsBroken) is { } found) aside = found;
+            else _asides.Add(aside = new Aside(new MySqlThread($"aside-{_asides.Count}", _settings), Pages()));
+            aside.IsBusy = true;
+        }
         try
         {
-            return await thread.RunAsync(work, cancel);
+            return await aside.Thread.RunAsync(connection => work(connection, aside.Pages), cancel);
         }
         finally
         {
-            if (thread.IsBroken || _disposed) await thread.DisposeAsync();
-            else _idle.Add(thread);
+            lock (_gate) aside.IsBusy = false;
         }
+    }
+
+    private Dictionary<SourceStream, PageQueries> Pages() =>
+        SourceStreams.All.ToDictionary(stream => stream, stream => new PageQueries(stream, _settings, _time));
+
+    private sealed class Aside(MySqlThread thread, IReadOnlyDictionary<SourceStream, PageQueries> pages)
+    {
+        public MySqlThread Thread => thread;
+
+        public IReadOnlyDictionary<SourceStream, PageQueries> Pages => pages;
+
+        public bool IsBusy { get; set; }
     }
 }
