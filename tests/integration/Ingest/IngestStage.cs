@@ -110,7 +110,9 @@ internal sealed class IngestStage : IAsyncDisposable
 /// <summary>A record as it stands in a topic.</summary>
 internal sealed record Written(int Partition, long Offset, string? Key, byte[] Value)
 {
-    public SourceRecord Record => SourceRecord.Parser.ParseFrom(Value);
+    private SourceRecord? _record;
+
+    public SourceRecord Record => _record ??= SourceRecord.Parser.ParseFrom(Value);
 
     public DayMarker? Marker => Record.DayMarker;
 
