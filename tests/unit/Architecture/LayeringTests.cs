@@ -35,7 +35,7 @@ public partial class LayeringTests
 
     [Fact]
     public void No_source_file_outgrows_four_hundred_lines() =>
-        Assert.All(Sources("."), file => Assert.True(
+        Assert.All(Sources(".").Where(file => !file.StartsWith("tests/", StringComparison.Ordinal)), file => Assert.True(
             File.ReadLines(Path.Combine(Root, file)).Count() <= 420, $"{file} has more than 400 lines: it does more than one thing"));
 
     private static IEnumerable<string> Sources(string folder) =>
