@@ -47,6 +47,7 @@ internal static class CommandLine
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
+            await terminal.Error.WriteLineAsync("interrupted; whatever it had started is stopped");
             return ExitCodes.Interrupted;
         }
         catch (DevStackException e)
