@@ -28,9 +28,12 @@ internal interface ISettlementSession : IAsyncDisposable
     /// <summary>What a run of that day pays, and by which cards.</summary>
     Task<RunPlan> ReadPlanAsync(BusinessDay day, CancellationToken cancel);
 
-    /// <summary>Cells of all days up to <paramref name="upTo"/>, ordered by content, day, creator, in batches of bounded size.</summary>
+    /// <summary>
+    /// Cells of the days from <paramref name="from"/> to <paramref name="upTo"/>, ordered by content, day, creator, in batches of bounded
+    /// size. What a content has on all earlier days comes as one cell of the day before <paramref name="from"/>, creator 0.
+    /// </summary>
     /// <returns>Batches; the memory of one is used again for the next.</returns>
-    IAsyncEnumerable<ReadOnlyMemory<Cell>> ReadCellsAsync(PriceKind kind, BusinessDay upTo, CancellationToken cancel);
+    IAsyncEnumerable<ReadOnlyMemory<Cell>> ReadCellsAsync(PriceKind kind, BusinessDay from, BusinessDay upTo, CancellationToken cancel);
 
     /// <returns>The entry's id.</returns>
     Task<long> OpenEntryAsync(long runId, PriceKind kind, string currency, CancellationToken cancel);
@@ -41,6 +44,9 @@ internal interface ISettlementSession : IAsyncDisposable
     /// <summary>Books the entry's lines: a posting per creator and the expense against them; then reads back what stands there.</summary>
     /// <exception cref="BooksDifferException">What is stored is not <paramref name="totals"/>, or does not sum to zero.</exception>
     Task PostEntryAsync(long entryId, PriceKind kind, RunTotals totals, CancellationToken cancel);
+
+    /// <summary>Remembers the marks that the books now agree with.</summary>
+    Task SaveMarksAsync(RunPlan plan, CancellationToken cancel);
 
     /// <summary>Saves the run with its manifest.</summary>
     Task SaveRunAsync(RunPlan plan, int attempt, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel);
@@ -69,7 +75,11 @@ internal interface IControlLog
 internal sealed record Outlook(IReadOnlyList<BusinessDay> Candidates, IReadOnlyDictionary<DayStatus, long> Days);
 
 /// <param name="Covered">The day itself and every day already in the books.</param>
-internal sealed record RunPlan(long RunId, BusinessDay Day, IReadOnlySet<BusinessDay> Covered, RateCards Cards);
+/// <param name="Marks">Of every day up to the last covered one, as <see cref="DayInputs.Mark"/> gives them now.</param>
+/// <param name="Settled">The marks that the last run left.</param>
+internal sealed record RunPlan(
+    long RunId, BusinessDay Day, IReadOnlySet<BusinessDay> Covered, RateCards Cards,
+    IReadOnlyDictionary<BusinessDay, string> Marks, IReadOnlyDictionary<BusinessDay, string> Settled);
 
 /// <summary>One entry in the run's manifest.</summary>
 internal sealed record EntryManifest(long EntryId, long Lines, long Units, string AmountMicros, IReadOnlyCollection<int> Cards);

@@ -43,7 +43,7 @@ internal sealed class SettlementLoop(
                 await AlertAsync(session, facts, decision, cancel);
                 break;
             case ClosingStep.Post:
-                await PostAsync(session, facts, started, cancel);
+                await PostAsync(session, facts, asked, started, cancel);
                 break;
         }
     }
@@ -81,13 +81,13 @@ internal sealed class SettlementLoop(
         await control.TryPublishAsync(new ControlEvent(EventKind.DayOutOfBalance, facts.Day, "settlement", decision.Detail), cancel);
     }
 
-    private async Task PostAsync(ISettlementSession session, DayFacts facts, long started, CancellationToken cancel)
+    private async Task PostAsync(ISettlementSession session, DayFacts facts, bool asked, long started, CancellationToken cancel)
     {
         var (day, attempt) = (facts.Day, facts.Attempt!.Value);
         if (facts.Record.Status == DayStatus.Open) await session.AppendAsync(day, new DaySealed(attempt, null), cancel);
         if (facts.Record.Status != DayStatus.Posted || facts.Record.Attempt != attempt)
             await session.AppendAsync(day, new DayBalanced(attempt), cancel);
-        var result = await SettlementRun.PostAsync(session, facts, cancel);
+        var result = await SettlementRun.PostAsync(session, facts, everything: asked, cancel);
         var record = new DayRecord(DayStatus.Posted, attempt, 0, null, facts.Record.PostedAt ?? time.GetUtcNow(), null);
         if (record != facts.Record) await session.SaveDayAsync(day, record, [], cancel);
         await session.CommitAsync(cancel);

@@ -10,23 +10,26 @@ internal sealed record RunResult(long RunId, IReadOnlyDictionary<PriceKind, RunT
 /// <summary>Posts target − already posted, wherever it differs, in the session that it is given.</summary>
 internal static class SettlementRun
 {
-    /// <returns>Null when the day is in the books and nothing differs: nothing was written.</returns>
-    public static async Task<RunResult?> PostAsync(ISettlementSession session, DayFacts facts, CancellationToken cancel)
+    /// <param name="everything">Compare all days there are, not only those from the first change on.</param>
+    /// <returns>Null when the day is in the books and nothing differs: no entry was written.</returns>
+    public static async Task<RunResult?> PostAsync(ISettlementSession session, DayFacts facts, bool everything, CancellationToken cancel)
     {
         var plan = await session.ReadPlanAsync(facts.Day, cancel);
-        var upTo = plan.Covered.Max();
+        var from = everything ? new BusinessDay(DateOnly.MinValue) : Changes.First(plan.Marks, plan.Settled);
         var entries = new Dictionary<PriceKind, EntryManifest>();
         var totals = new Dictionary<PriceKind, RunTotals>();
         var adjusted = new SortedDictionary<BusinessDay, RunTotals>();
         foreach (var kind in PriceKinds.All)
         {
-            var rule = new TargetRule(kind, plan.Cards, plan.Covered);
-            var entryId = await PostKindAsync(session, plan, rule, kind, upTo, cancel);
+            if (from is not { } first) continue;
+            var rule = new TargetRule(kind, plan.Cards, plan.Covered.Where(day => day >= first).ToHashSet());
+            var entryId = await PostKindAsync(session, plan, rule, kind, first, cancel);
             if (entryId is null) continue;
             totals[kind] = rule.Totals;
             entries[kind] = new EntryManifest(entryId.Value, rule.Totals.Lines, rule.Totals.Units, Text(rule.Totals.Amount), rule.CardsUsed);
             foreach (var (day, sum) in rule.TotalsByDay) adjusted[day] = adjusted.GetValueOrDefault(day).Add(sum);
         }
+        await session.SaveMarksAsync(plan, cancel);
         if (entries.Count == 0 && facts.Record.PostedAt is not null) return null;
 
         await session.SaveRunAsync(plan, facts.Attempt!.Value, entries, cancel);
@@ -39,11 +42,11 @@ internal static class SettlementRun
 
     /// <returns>The entry, or null when no line differs.</returns>
     private static async Task<long?> PostKindAsync(
-        ISettlementSession session, RunPlan plan, TargetRule rule, PriceKind kind, BusinessDay upTo, CancellationToken cancel)
+        ISettlementSession session, RunPlan plan, TargetRule rule, PriceKind kind, BusinessDay from, CancellationToken cancel)
     {
         long? entryId = null;
         var lines = new List<PayoutLine>();
-        await foreach (var cells in session.ReadCellsAsync(kind, upTo, cancel))
+        await foreach (var cells in session.ReadCellsAsync(kind, from, plan.Covered.Max(), cancel))
         {
             lines.Clear();
             for (var i = 0; i < cells.Length; i++)

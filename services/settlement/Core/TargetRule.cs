@@ -22,9 +22,8 @@ internal sealed class TargetRule(PriceKind kind, RateCards cards, IReadOnlySet<B
     private Cell _last;
     private bool _any;
     private long _cumulated;
-    private BusinessDay _cardDay;
+    private BusinessDay? _cardDay;
     private RateCard? _card;
-    private bool _dayIsCovered;
 
     /// <summary>Cards that priced at least one cell of a covered day.</summary>
     public SortedSet<int> CardsUsed { get; } = [];
@@ -45,8 +44,7 @@ internal sealed class TargetRule(PriceKind kind, RateCards cards, IReadOnlySet<B
         _cumulated = checked(before + cell.Units);
         (_last, _any) = (cell, true);
 
-        var card = CardOf(cell.Day);
-        if (!_dayIsCovered)
+        if (CardOf(cell.Day) is not { } card)
         {
             if (cell.PostedUnits != 0 || cell.PostedAmount != Micros.Zero)
                 throw new InvalidOperationException($"{cell.PostedAmount} was posted for {Where(cell)}, but no run has posted that day");
@@ -61,11 +59,12 @@ internal sealed class TargetRule(PriceKind kind, RateCards cards, IReadOnlySet<B
         return line;
     }
 
-    private RateCard CardOf(BusinessDay day)
+    /// <returns>Null when the day is not covered: its units need no price.</returns>
+    private RateCard? CardOf(BusinessDay day)
     {
-        if (_card is not null && day == _cardDay) return _card;
-        (_cardDay, _card, _dayIsCovered) = (day, cards.InForce(kind, day), covered.Contains(day));
-        if (_dayIsCovered) CardsUsed.Add(_card.Id);
+        if (day == _cardDay) return _card;
+        (_cardDay, _card) = (day, covered.Contains(day) ? cards.InForce(kind, day) : null);
+        if (_card is not null) CardsUsed.Add(_card.Id);
         return _card;
     }
 

@@ -20,6 +20,21 @@ internal static class DayWriter
         await command.ExecuteNonQueryAsync(cancel);
     }
 
+    /// <summary>Writes the marks that have changed and removes those of days that are gone.</summary>
+    public static async Task SaveMarksAsync(NpgsqlConnection connection, RunPlan plan, CancellationToken cancel)
+    {
+        var changed = Changes.Of(plan.Marks, plan.Settled).ToList();
+        if (changed.Count == 0) return;
+        await using var command = connection.Command("""
+            merge into settlement.settled_day known
+            using unnest($1::date[], $2::text[]) as now (log_date, mark) on known.log_date = now.log_date
+            when matched and now.mark is null then delete
+            when matched then update set mark = now.mark
+            when not matched then insert (log_date, mark) values (now.log_date, now.mark)
+            """, changed.Select(day => day.Date).ToArray(), changed.Select(day => plan.Marks.GetValueOrDefault(day)).ToArray());
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
     public static async Task SaveAsync(NpgsqlConnection connection, BusinessDay day, DayRecord record, DateTimeOffset now, CancellationToken cancel)
     {
         await using var command = connection.Command("""

@@ -31,8 +31,8 @@ internal sealed class PostgresSession : ISettlementSession
 
     public Task<RunPlan> ReadPlanAsync(BusinessDay day, CancellationToken cancel) => RunReader.PlanAsync(_connection, day, cancel);
 
-    public IAsyncEnumerable<ReadOnlyMemory<Cell>> ReadCellsAsync(PriceKind kind, BusinessDay upTo, CancellationToken cancel) =>
-        CellReader.ReadAsync(_connection, kind, upTo, cancel);
+    public IAsyncEnumerable<ReadOnlyMemory<Cell>> ReadCellsAsync(PriceKind kind, BusinessDay from, BusinessDay upTo, CancellationToken cancel) =>
+        CellReader.ReadAsync(_connection, kind, from, upTo, cancel);
 
     public Task<long> OpenEntryAsync(long runId, PriceKind kind, string currency, CancellationToken cancel) =>
         Ledger.OpenEntryAsync(_connection, runId, kind, currency, _now, cancel);
@@ -42,6 +42,8 @@ internal sealed class PostgresSession : ISettlementSession
 
     public Task PostEntryAsync(long entryId, PriceKind kind, RunTotals totals, CancellationToken cancel) =>
         Ledger.PostEntryAsync(_connection, entryId, kind, totals, cancel);
+
+    public Task SaveMarksAsync(RunPlan plan, CancellationToken cancel) => DayWriter.SaveMarksAsync(_connection, plan, cancel);
 
     public async Task SaveRunAsync(RunPlan plan, int attempt, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel)
     {

@@ -21,8 +21,35 @@ internal static class RunReader
             while (await reader.ReadAsync(cancel)) covered.Add(reader.GetDay(0));
         }
         var cards = await CardsAsync(connection, cancel);
+        var marks = (await InputsAsync(connection, covered.Max(), cancel)).ToDictionary(inputs => inputs.Day, inputs => inputs.Mark(cards, covered.Contains(inputs.Day)));
+        var settled = new Dictionary<BusinessDay, string>();
+        await using (var known = connection.Command("select log_date, mark from settlement.settled_day"))
+        await using (var reader = await known.ExecuteReaderAsync(cancel))
+        {
+            while (await reader.ReadAsync(cancel)) settled.Add(reader.GetDay(0), reader.GetString(1));
+        }
         await using var next = connection.Command("select nextval(pg_get_serial_sequence('settlement.run', 'id'))");
-        return new RunPlan((long)(await next.ExecuteScalarAsync(cancel))!, day, covered, cards);
+        return new RunPlan((long)(await next.ExecuteScalarAsync(cancel))!, day, covered, cards, marks, settled);
+    }
+
+    /// <summary>Some rows per day and partition; the cells are not touched.</summary>
+    private static async Task<List<DayInputs>> InputsAsync(NpgsqlConnection connection, BusinessDay upTo, CancellationToken cancel)
+    {
+        await using var command = connection.Command("""
+            select day.log_date, 'generation ' || day.generation
+              || coalesce(string_agg(format(', %s %s %s %s', stream, rows, id_sum, watch_seconds), '' order by stream), '')
+            from rollup.day_generation day
+            left join (
+              select generation, log_date, stream, sum(rows) as rows, sum(id_sum) as id_sum, sum(watch_seconds) as watch_seconds
+              from rollup.partition_day group by generation, log_date, stream
+            ) total on total.generation = day.generation and total.log_date = day.log_date
+            where day.log_date <= $1
+            group by day.log_date, day.generation
+            """, upTo.Date);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        var inputs = new List<DayInputs>();
+        while (await reader.ReadAsync(cancel)) inputs.Add(new DayInputs(reader.GetDay(0), reader.GetString(1)));
+        return inputs;
     }
 
     /// <exception cref="ArgumentException">A card in the table is malformed; the message says which and how.</exception>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using StreamSettlement.Contracts;
 
 namespace StreamSettlement.IntegrationTests.Settlement;
 
@@ -32,6 +33,7 @@ public sealed class BooksBalanceTests(Servers servers)
         for (var day = 0; day < 4; day++)
         {
             await books.ExecuteAsync($"insert into rollup.day_generation values ('{Day(day)}', 1) on conflict do nothing");
+            await books.Rollups.CountAsync(Day(day), SourceStream.ViewLogs, contents);
             await books.ExecuteAsync($"""
                 insert into rollup.content_day (generation, log_date, content_id, creator_id, views, watch_seconds, late_views)
                 select 1, '{Day(day)}', content, 1 + (content + second) % 50, abs(hashint8extended(content, {seed} * 10 + {day})) % 400000, 5, 0

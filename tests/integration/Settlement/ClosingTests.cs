@@ -119,7 +119,8 @@ public sealed class ClosingTests(Servers servers)
         await books.ViewsAsync(Day, 1, 10, 7);
         await books.CloseAsync(Day);
         await books.ExecuteAsync($"update rollup.content_day set creator_id = 11");
-        await books.CloseAsync(Day, attempt: 2);
+        books.Wakeup.Ask(BusinessDay.Parse(Day));
+        await books.StepAsync();
 
         Assert.Equal(["2026-11-20 1 11 view 7 7000000"], await books.PayoutsAsync());
         Assert.Equal(0, await books.ScalarAsync<long>("select amount_micros from settlement.balance where creator_id = 10"));
@@ -156,8 +157,7 @@ public sealed class ClosingTests(Servers servers)
         await books.CloseAsync(Day);
         await books.ExecuteAsync($"insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '0001-01-01', 'corrected')");
         await books.ExecuteAsync($"insert into settlement.rate_tier values (100, 0, 900000)");
-        books.Wakeup.Ask(BusinessDay.Parse(Day));
-        await books.StepAsync();
+        await books.CloseAsync(NextDay);
 
         Assert.Equal(["2026-11-20 1 10 view 3 2700000"], await books.PayoutsAsync());
     }
@@ -174,6 +174,44 @@ public sealed class ClosingTests(Servers servers)
         Assert.Equal("2026-11-20", await books.ScalarAsync<string>("select manifest #>> '{generations,0,from}' from settlement.run"));
         Assert.Equal("3000000", await books.ScalarAsync<string>("select manifest #>> '{entries,view,amountMicros}' from settlement.run"));
         Assert.Equal("1", await books.ScalarAsync<string>("select manifest ->> 'eligibilityRule' from settlement.run"));
+    }
+
+    [Fact]
+    public async Task Days_before_the_first_change_count_for_the_tiers_of_later_ones()
+    {
+        await using var books = await Books.CreateAsync(servers);
+        await books.ViewsAsync("2026-11-17", 1, 10, 60_000);
+        await books.ViewsAsync("2026-11-18", 1, 11, 40_000);
+        await books.CloseAsync("2026-11-17");
+        await books.CloseAsync("2026-11-18");
+        await books.ViewsAsync(Day, 1, 12, 2);
+        await books.ViewsAsync(Day, 2, 12, 1);
+        await books.CloseAsync(Day);
+
+        Assert.Equal(["2026-11-20 1 12 view 2 2200000", "2026-11-20 2 12 view 1 1000000"], (await books.PayoutsAsync())[2..]);
+        Assert.Equal(0, await books.ScalarAsync<long>(TiersBySql.Differences));
+    }
+
+    [Fact]
+    public async Task A_day_that_counted_before_it_was_closed_is_paid_when_it_is()
+    {
+        await using var books = await Books.CreateAsync(servers);
+        await books.ViewsAsync(Day, 1, 10, 5);
+        await books.ViewsAsync(NextDay, 1, 10, 5);
+        await books.CloseAsync(NextDay);
+        await books.CloseAsync(Day);
+        Assert.Equal(2, (await books.PayoutsAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Forgotten_marks_cost_a_run_over_everything_and_change_nothing()
+    {
+        await using var books = await Books.CreateAsync(servers);
+        await books.ViewsAsync(Day, 1, 10, 5);
+        await books.CloseAsync(Day);
+        await books.ExecuteAsync($"delete from settlement.settled_day");
+        await books.CloseAsync(Day, attempt: 2);
+        Assert.Equal(1, await books.CountAsync("run"));
     }
 
     [Fact]

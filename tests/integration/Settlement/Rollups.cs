@@ -29,6 +29,7 @@ internal sealed class Rollups(PostgresDatabase database)
             on conflict (generation, log_date, content_id, creator_id) do update set
               views = content_day.views + excluded.views, watch_seconds = content_day.watch_seconds + excluded.watch_seconds
             """);
+        await CountAsync(day, SourceStream.ViewLogs, views);
     }
 
     public async Task AdsAsync(string day, long content, long creator, long ads, long advertisement = 1)
@@ -39,6 +40,7 @@ internal sealed class Rollups(PostgresDatabase database)
             values (1, '{day}', {content}, {advertisement}, {creator}, {ads}, 0)
             on conflict (generation, log_date, content_id, advertisement_id, creator_id) do update set ad_views = ad_day.ad_views + excluded.ad_views
             """);
+        await CountAsync(day, SourceStream.AdViews, ads);
     }
 
     /// <summary>Seals every partition of both streams; the source's totals are those of the rollups plus <paramref name="missingRows"/>.</summary>
@@ -69,6 +71,13 @@ internal sealed class Rollups(PostgresDatabase database)
             from (select {rows}::bigint as total, {seconds}::bigint as seconds) sums
             """);
     }
+
+    /// <summary>The partition's own running totals, which the aggregator moves with every row that it adds to the rollups.</summary>
+    public Task CountAsync(string day, SourceStream stream, long rows) => ExecuteAsync($"""
+        insert into rollup.partition_day as known (generation, stream, partition, log_date, rows, id_sum, watch_seconds)
+        values (1, '{stream.Name()}', 0, '{day}', {rows}, {rows} * 11, {rows} * 7)
+        on conflict (generation, stream, partition, log_date) do update set rows = known.rows + excluded.rows, id_sum = known.id_sum + excluded.id_sum
+        """);
 
     private Task<int> ExecuteAsync(FormattableString sql) => database.ExecuteAsync(sql.ToString(CultureInfo.InvariantCulture), TestContext.Current.CancellationToken);
 }
