@@ -24,11 +24,13 @@ internal sealed class IngestLoop(
     /// <summary>Between two looks for a fresh list of transactions: MySQL's copy is up to 100 ms old.</summary>
     private static readonly TimeSpan FreshLookAfter = TimeSpan.FromMilliseconds(120);
 
+    private static readonly TimeSpan RefusalEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan HeldBackAlarm = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan FutureAlarm = TimeSpan.FromSeconds(2);
 
     private long? _watchedAt;
+    private (string Reason, long SaidAt)? _refusal;
 
     private readonly BusinessCalendar _calendar = new(options.Zone, options.EndOfDayGrace);
 
@@ -40,7 +42,17 @@ internal sealed class IngestLoop(
             try
             {
                 await using var session = await AcquireAsync(cancel);
-                await RunActiveAsync(session, cancel);
+                try
+                {
+                    await RunActiveAsync(session, cancel);
+                }
+                finally
+                {
+                    meters.Active = false;
+                    // Before the lock is released: whoever is active next reads on from the cursor, what is unsent here would follow it.
+                    log.Close();
+                    commands.GiveBack();
+                }
             }
             catch (SourceUnavailableException lost)
             {
@@ -56,16 +68,19 @@ internal sealed class IngestLoop(
             }
             catch (SourceRefusedException refused)
             {
-                readiness.Down("source", refused.Message);
-                telemetry.SourceRefused(refused.Message);
+                Refuse(refused.Message);
                 await Task.Delay(AskAgainAfter, time, cancel);
             }
-            finally
-            {
-                meters.Active = false;
-                commands.GiveBack();
-            }
         }
+    }
+
+    /// <summary>Looked at again every second, in case somebody mends it; said once a minute.</summary>
+    private void Refuse(string reason)
+    {
+        readiness.Down("source", reason);
+        if (_refusal is { } before && before.Reason == reason && time.GetElapsedTime(before.SaidAt) < RefusalEvery) return;
+        _refusal = (reason, time.GetTimestamp());
+        telemetry.SourceRefused(reason);
     }
 
     private async Task<ISourceSession> AcquireAsync(CancellationToken cancel)
@@ -97,9 +112,7 @@ internal sealed class IngestLoop(
         await using var reading = await feed.StartAsync(cancel);
         while (true)
         {
-            var asked = TakeCommands();
-            var look = await LookAsync(session, fresh: days.PendingCutoff is not null || asked.Count > 0, cancel);
-            await AcceptAsync(ender, asked, look, cancel);
+            var look = await TakeCommandsAsync(session, ender, days, cancel);
             if (options.EndOfDaySchedule) await ender.AcceptDueDaysAsync(since, look.Now, cancel);
 
             var plan = RoundPlan.Of(look, options.SafetyLag, days, pumps.Select(pump => pump.Position));
@@ -129,6 +142,7 @@ internal sealed class IngestLoop(
             cursors[stream] = cursor;
         }
         readiness.Up("source");
+        _refusal = null;
 
         var since = cursors.Values.FirstOrDefault(cursor => cursor is not null)?.Since ?? _calendar.DayOf(look.Now);
         var pumps = new List<StreamPump>();
@@ -159,22 +173,20 @@ internal sealed class IngestLoop(
         return look;
     }
 
-    private List<CommandQueue.Submitted> TakeCommands()
+    /// <summary>Looks at the source after the commands were taken from the queue: a day's cutoff is no earlier than its command.</summary>
+    private async Task<SourceLook> TakeCommandsAsync(ISourceSession session, DayEnder ender, DayBook days, CancellationToken cancel)
     {
-        var taken = new List<CommandQueue.Submitted>();
-        while (commands.TryTake(out var submitted)) taken.Add(submitted);
-        return taken;
-    }
-
-    private static async Task AcceptAsync(DayEnder ender, List<CommandQueue.Submitted> asked, SourceLook look, CancellationToken cancel)
-    {
+        var asked = new List<CommandQueue.Submitted>();
+        while (commands.TryTake(out var submitted)) asked.Add(submitted);
         try
         {
+            var look = await LookAsync(session, fresh: days.PendingCutoff is not null || asked.Count > 0, cancel);
             foreach (var submitted in asked)
             {
                 await ender.AcceptAsync(submitted.Command, look.Now, cancel);
                 submitted.Taken.TrySetResult();
             }
+            return look;
         }
         finally
         {

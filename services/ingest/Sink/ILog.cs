@@ -11,9 +11,12 @@ namespace StreamSettlement.Ingest.Sink;
 /// </summary>
 internal interface ILog
 {
-    /// <summary>Creates missing topics, drops whatever an earlier session left unsent, and reads the cursor topic whole.</summary>
+    /// <summary>Creates missing topics and reads the cursor topic whole.</summary>
     /// <returns>Newest value of each key.</returns>
     Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel);
+
+    /// <summary>Gives up whatever is not acknowledged; nothing is sent from now on. Harmless when not open.</summary>
+    void Close();
 
     /// <summary>Hands a page's rows over and gives its memory back.</summary>
     /// <returns>Completes once the rows are handed over, with a task that completes when every one of them is acknowledged.</returns>

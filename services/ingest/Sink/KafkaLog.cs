@@ -22,8 +22,6 @@ internal sealed class KafkaLog(
     {
         try
         {
-            // What is unsent must not follow the cursor that is read below: it would be published a second time for nothing.
-            Dispose();
             return await Task.Factory.StartNew(Open, cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         }
         catch (KafkaException unreachable) when (Transient.Kafka(unreachable))
@@ -60,11 +58,13 @@ internal sealed class KafkaLog(
         }
     }
 
-    public void Dispose()
+    public void Close()
     {
         _producer?.Dispose();
         _producer = null;
     }
+
+    public void Dispose() => Close();
 
     private async Task<IReadOnlyDictionary<string, byte[]>> Open()
     {
