@@ -4,6 +4,7 @@ using StreamSettlement.Hosting;
 using StreamSettlement.Settlement;
 using StreamSettlement.Settlement.Api;
 using StreamSettlement.Settlement.Sink;
+using StreamSettlement.Settlement.Source;
 
 return await ServiceHost.RunAsync<SettlementOptions>(
     "Settlement",
@@ -15,9 +16,10 @@ return await ServiceHost.RunAsync<SettlementOptions>(
         services.AddSingleton<SettlementTelemetry>();
         services.AddSingleton<Wakeup>();
         services.AddSingleton<IControlLog, KafkaControlLog>();
-        services.AddSingleton<ISettlementStore, PostgresStore>();
+        services.AddSingleton<ISettlementStore>(provider => PostgresStore.Open(options.Postgres, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SettlementLoop>();
         services.AddHostedService<SettlementService>();
+        services.AddHostedService<KafkaWatch>();
         services.AddControlTopics(options.KafkaBootstrap, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
         SettlementApi.AddTo(services);
     },

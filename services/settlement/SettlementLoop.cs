@@ -25,6 +25,16 @@ internal sealed class SettlementLoop(
         return null;
     }
 
+    /// <summary>A run that leaves nothing, over a day that no business had.</summary>
+    /// <returns>False when the tables to run over are not there yet.</returns>
+    public async Task<bool> RehearseAsync(CancellationToken cancel)
+    {
+        if (await store.WaitingForAsync(cancel) is not null) return false;
+        await using var session = await store.BeginAsync(cancel);
+        await SettlementRun.RehearseAsync(session, new BusinessDay(DateOnly.MinValue), cancel);
+        return true;
+    }
+
     private async Task CloseAsync(BusinessDay day, bool asked, CancellationToken cancel)
     {
         var started = time.GetTimestamp();
@@ -115,8 +125,11 @@ internal sealed class SettlementService(
         try
         {
             await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await store.MigrateAsync(cancel), stoppingToken);
+            var rehearsed = false;
             while (true)
             {
+                if (!rehearsed)
+                    rehearsed = await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await loop.RehearseAsync(cancel), stoppingToken);
                 var waiting = await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await loop.StepAsync(cancel), stoppingToken);
                 if (waiting is null) readiness.Up(Rollup);
                 else readiness.Down(Rollup, waiting);

@@ -22,7 +22,7 @@ internal sealed class PostgresSession : ISettlementSession
         // LOCK TABLE takes no snapshot; the first query after it does. An advisory lock inside the transaction would have taken it
         // before waiting, and the run would not see what the run before it posted; one outside survives a lost transaction until
         // the pool hands the connection out again. Readers are not held back.
-        await using var exclusive = new NpgsqlCommand("lock table settlement.run in share row exclusive mode", connection) { CommandTimeout = 0 };
+        await using var exclusive = new NpgsqlCommand("lock table settlement.run in share row exclusive mode", connection);
         await exclusive.ExecuteNonQueryAsync(cancel);
         return new PostgresSession(connection, transaction, time.GetUtcNow());
     }

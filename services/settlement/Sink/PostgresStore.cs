@@ -7,9 +7,22 @@ using StreamSettlement.Settlement.Source;
 namespace StreamSettlement.Settlement.Sink;
 
 /// <summary>Rollups and books in PostgreSQL.</summary>
-internal sealed class PostgresStore(NpgsqlDataSource postgres, TimeProvider time) : ISettlementStore
+internal sealed class PostgresStore(NpgsqlDataSource postgres, TimeProvider time) : ISettlementStore, IAsyncDisposable
 {
     private const string Schema = "settlement";
+
+    /// <summary>With a pool of its own: a run over a large history may take longer than the API's 30 s, and must not be tried forever.</summary>
+    public static PostgresStore Open(string connectionString, TimeProvider time) =>
+        new(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = "settlement runs",
+            CommandTimeout = 0,
+            // Without a timeout a silently lost connection is noticed by this alone.
+            TcpKeepAlive = true,
+            MaxPoolSize = 4,
+        }), time);
+
+    public ValueTask DisposeAsync() => postgres.DisposeAsync();
 
     private bool _rollupIsThere;
 

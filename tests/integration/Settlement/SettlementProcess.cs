@@ -40,8 +40,26 @@ public sealed class SettlementProcess(Servers servers) : IAsyncLifetime
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(60));
-        while (!reached(await Http.GetFromJsonAsync<JsonElement>($"/days/{day}", patience.Token)))
+        while (true)
+        {
+            // 503 while the database is away.
+            using var response = await Http.GetAsync($"/days/{day}", patience.Token);
+            if (response.IsSuccessStatusCode && reached(await response.Content.ReadFromJsonAsync<JsonElement>(patience.Token))) return;
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, patience.Token);
+        }
+    }
+
+    /// <summary>Asks /health/ready until it is as it will be, or a minute is over.</summary>
+    public async Task UntilReadyAsync(Func<JsonElement, bool> reached)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            using var response = await Http.GetAsync("/health/ready", patience.Token);
+            if (reached(await response.Content.ReadFromJsonAsync<JsonElement>(patience.Token))) return;
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, patience.Token);
+        }
     }
 
     /// <summary>Every command in the topic so far.</summary>

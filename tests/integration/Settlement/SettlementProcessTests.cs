@@ -66,6 +66,38 @@ public sealed class SettlementProcessTests(Servers servers)
         await settlement.PostedAsync(day);
     }
 
+    [Fact]
+    public async Task Days_are_posted_and_readiness_tells_while_the_broker_is_gone_and_after_every_connection_was_cut()
+    {
+        const string day = "2026-11-20";
+        await using var settlement = new SettlementProcess(servers);
+        await settlement.InitializeAsync();
+        var (stack, rollups) = (settlement.Stack, new Rollups(settlement.Stack.Postgres));
+
+        await stack.Broker.Process.KillAsync();
+        await settlement.UntilReadyAsync(ready => ready.GetProperty("dependencies").GetProperty("kafka").GetString() != "up");
+        await stack.Postgres.ExecuteAsync(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", Token);
+        await rollups.ViewsAsync(day, 1, 10, 5);
+        await rollups.SealAsync(day);
+        await settlement.PostedAsync(day);
+
+        await stack.RestartBrokerAsync(kill: false);
+        await settlement.UntilReadyAsync(ready => ready.GetProperty("status").GetString() == "ready");
+    }
+
+    [Fact]
+    public async Task The_rehearsal_at_the_start_leaves_nothing_in_the_books()
+    {
+        await using var books = await Books.CreateAsync(servers);
+        Assert.True(await books.Loop.RehearseAsync(Token));
+        foreach (var table in new[] { "run", "entry", "posting", "payout_line", "day_event", "day_state", "settled_day" })
+            Assert.Equal(0, await books.CountAsync(table));
+        await books.ViewsAsync("2026-11-20", 1, 10, 5);
+        await books.CloseAsync("2026-11-20");
+        Assert.Equal(["2026-11-20 1 10 view 5 5000000"], await books.PayoutsAsync());
+    }
+
     private ChildProcess Start(PostgresDatabase database, Dictionary<string, string> changed)
     {
         var environment = new Dictionary<string, string>

@@ -1,0 +1,29 @@
+using Confluent.Kafka;
+using StreamSettlement.Hosting;
+
+namespace StreamSettlement.Settlement.Source;
+
+/// <summary>
+/// Asks the brokers for their metadata now and then. Settlement sends seldom and may not notice for days that they are gone;
+/// readiness and the log should.
+/// </summary>
+internal sealed class KafkaWatch(SettlementOptions options, Outages outages, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = options.KafkaBootstrap })
+            .SetLogHandler((_, _) => { }) // the exception of the call says the same
+            .SetErrorHandler((_, _) => { })
+            .Build();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            // The client's call blocks: on a thread of the pool, not on the loop's.
+            await outages.RetryAsync("kafka", Transient.Kafka,
+                async cancel => await Task.Run(() => admin.GetMetadata(AnswerWithin), cancel), stoppingToken);
+            await Task.Delay(AskEvery, time, stoppingToken);
+        }
+    }
+}
