@@ -12,7 +12,7 @@ internal static class LocalStates
 
     public static StateDirectory Demo => new(Path.Combine(Root, "demo"));
 
-    public static StateDirectory Bench => new(Path.Combine(Root, "bench"));
+    public static StateDirectory Bench => new(Path.Combine(Root, "bench-stack"));
 
     /// <summary>The stack of <c>up</c>, or else one that <c>demo --keep</c> left.</summary>
     /// <exception cref="DevStackException">None runs.</exception>

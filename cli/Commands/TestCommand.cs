@@ -67,7 +67,7 @@ internal static class TestCommand
         var results = Path.Combine(Directory.CreateDirectory(Path.Combine(LocalStates.Root, "test-results")).FullName, suite + ".xml");
         File.Delete(results);
         var assembly = Path.Combine(Path.GetDirectoryName(project)!, "bin", Configuration, "net10.0", $"StreamSettlement.{Path.GetFileNameWithoutExtension(project)}.dll");
-        var exitCode = await RunAsync("dotnet", [assembly, "-noLogo", "-xml", results], token);
+        var exitCode = await RunAsync("dotnet", [assembly, "-noLogo", "-xml", results, .. terminal.Interactive ? [] : (string[])["-noColor"]], token);
         if (!File.Exists(results))
         {
             terminal.Line($"--- {suite}: the runner ended with exit code {exitCode} and left no results");

@@ -33,7 +33,7 @@ public sealed class DemoTests(Servers servers) : IDisposable
 
     public void Dispose()
     {
-        foreach (var stack in new[] { "demo", "stack", "bench" }) new StateDirectory(Path.Combine(root.Root, stack)).Delete();
+        foreach (var stack in new[] { "demo", "stack", "bench-stack" }) new StateDirectory(Path.Combine(root.Root, stack)).Delete();
         root.Delete();
     }
 }

@@ -75,7 +75,7 @@ public sealed class UpTests(Servers servers) : IDisposable
 
     public void Dispose()
     {
-        foreach (var stack in new[] { "demo", "stack", "bench" }) new StateDirectory(Path.Combine(root.Root, stack)).Delete();
+        foreach (var stack in new[] { "demo", "stack", "bench-stack" }) new StateDirectory(Path.Combine(root.Root, stack)).Delete();
         root.Delete();
     }
 
