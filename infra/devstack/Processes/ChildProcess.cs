@@ -43,6 +43,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly ChildCommand command;
     private readonly string pidFile;
     private readonly TimeProvider time;
+    private volatile bool stopping;
 
     private ChildProcess(Process process, ChildCommand command, string pidFile, string logFile, TimeProvider time)
     {
@@ -58,6 +59,9 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     /// <summary>Completes with the exit code when the process is gone.</summary>
     public Task<int> Exited { get; }
+
+    /// <summary>True when the process ended though nobody stopped it.</summary>
+    public bool ExitedUnexpectedly => Exited.IsCompleted && !stopping;
 
     public static ChildProcess Start(ChildCommand command, StateDirectory state, TimeProvider time)
     {
@@ -112,6 +116,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <returns>False when the process had to be killed.</returns>
     public async Task<bool> StopAsync()
     {
+        stopping = true;
         var inTime = true;
         if (!Exited.IsCompleted && ProcessRecord.OfRunning(Id, command.StopSignal) is { } running)
         {
@@ -125,6 +130,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>Kills the process as a power cut would: for tests of what survives that.</summary>
     public async Task KillAsync()
     {
+        stopping = true;
         Posix.Signal(-Id, Posix.SigKill);
         await Exited;
         File.Delete(pidFile);
