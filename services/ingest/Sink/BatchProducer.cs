@@ -17,8 +17,8 @@ internal sealed unsafe class BatchProducer : IDisposable
     private const int KeyBytesMax = 20;
     private const int PollMs = 100;
 
-    /// <summary>Two pumps of two pages of at most twice <see cref="Limits.PageRowsMax"/>; more is never handed over at once.</summary>
-    private const int QueuedRowsMax = 500_000;
+    /// <summary>Two pumps hand over two pages each, a repair sixteen of a quarter: never more than this at once.</summary>
+    private const int QueuedRowsMax = 5 * Limits.PageRowsMax;
 
     private readonly nint _handle;
     private readonly GCHandle _self;

@@ -21,23 +21,26 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
 
     public static string TableOf(SourceStream stream) => stream == SourceStream.ViewLogs ? "daily_member_view_log" : "ad_view_log";
 
-    /// <returns>Up to twice <paramref name="rowsMax"/> rows: the rest of a group of equal times, then what follows it.</returns>
+    /// <returns>The rest of a group of equal times, then what follows it.</returns>
     public Page Read(MySqlConnection connection, SourcePosition after, SourceTime below, int rowsMax)
     {
-        var (group, following) = FindEnds(connection, after, below, rowsMax);
-        var (from, fromId) = (settings.Literal(after.UpdatedAt), after.Id.ToString(CultureInfo.InvariantCulture));
-        var inGroup = $"updated_at = {from} and id > {fromId}";
+        // Two ranges of the index, never a row comparison: MariaDB reads the whole range for one.
+        var from = settings.Literal(after.UpdatedAt);
+        var inGroup = $"updated_at = {from} and id > {after.Id}";
+        var group = FindEnds(connection, $"{inGroup} order by id limit {rowsMax}");
         if (group.Rows == rowsMax)
         {
             var end = after with { Id = group.Ids.Last };
             return Fetch(connection, group, [$"{inGroup} and id <= {end.Id}"], end, isLast: false);
         }
+        var room = rowsMax - group.Rows;
+        var following = FindEnds(connection, $"updated_at > {from} and updated_at < {settings.Literal(below)} order by updated_at, id limit {room}");
         if (following.Rows == 0)
             return Fetch(connection, group, [inGroup], after, isLast: true);
 
         var found = Ends.Join(group, following);
         var last = settings.Literal(following.Newest);
-        if (following.Rows < rowsMax)
+        if (following.Rows < room)
             return Fetch(connection, found, [inGroup, $"updated_at > {from} and updated_at <= {last}"], after, isLast: true);
         // The page is full. It ends before its last group of equal times, so that no group is cut in two without need …
         if (following.Oldest < following.Newest)
@@ -63,25 +66,12 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
             : new Page([], 0, SourcePosition.Beginning, isLast: true, _ => { });
     }
 
-    private (Ends Group, Ends Following) FindEnds(MySqlConnection connection, SourcePosition after, SourceTime below, int rowsMax)
+    private Ends FindEnds(MySqlConnection connection, string range)
     {
-        var from = settings.Literal(after.UpdatedAt);
-        // Two ranges of the index, never a row comparison: MariaDB reads the whole range for one.
         using var command = new MySqlCommand(
-            $"{EndsOf($"updated_at = {from} and id > {after.Id} order by id limit {rowsMax}")}; "
-            + EndsOf($"updated_at > {from} and updated_at < {settings.Literal(below)} order by updated_at, id limit {rowsMax}"), connection);
+            "select count(*), min(id), max(id), timestampdiff(microsecond, '1970-01-01', min(updated_at)), timestampdiff(microsecond, '1970-01-01', max(updated_at)) "
+            + $"from (select id, updated_at from {_table} force index ({_table}_updated) where {range}) page", connection);
         using var reader = command.ExecuteReader();
-        var group = ReadEnds(reader);
-        reader.NextResult();
-        return (group, ReadEnds(reader));
-    }
-
-    private string EndsOf(string range) =>
-        "select count(*), min(id), max(id), timestampdiff(microsecond, '1970-01-01', min(updated_at)), timestampdiff(microsecond, '1970-01-01', max(updated_at)) "
-        + $"from (select id, updated_at from {_table} force index ({_table}_updated) where {range}) page";
-
-    private Ends ReadEnds(MySqlDataReader reader)
-    {
         reader.Read();
         var rows = reader.GetInt32(0);
         return rows == 0
