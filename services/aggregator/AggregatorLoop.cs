@@ -90,21 +90,14 @@ internal sealed class AggregatorLoop(
                 await LandAsync();
                 if (!_builder.IsEmpty) Launch(cancel);
             }
-            var latest = LatestDay();
-            for (var i = 0; i < batch.Count; i++)
-            {
-                var at = batch.PartitionOf(i);
-                if (!_owned.ContainsKey(at)) continue;
-                _verdicts[i] = Judge.Of(at, _partitions[at.Stream], batch[i], latest);
-                if (!_verdicts[i].IsFact) continue;
-                var key = ClaimKey.Of(at, _verdicts[i].Fact);
-                if (!_claims.Contains(key)) _missing.Add(key);
-            }
+            JudgeAll(batch);
             await LoadClaimsAsync(cancel);
+            OwnedPartition? owned = null;
             for (var i = 0; i < batch.Count; i++)
             {
+                if (owned?.At != batch.PartitionOf(i)) owned = _owned.GetValueOrDefault(batch.PartitionOf(i));
                 // Not ours: fetched before the partition was taken from us.
-                if (!_owned.TryGetValue(batch.PartitionOf(i), out var owned)) continue;
+                if (owned is null) continue;
                 if (batch.OffsetOf(i) < owned.Position)
                 {
                     // The client began anew at the earliest offset: the topic was made anew under us.
@@ -120,6 +113,24 @@ internal sealed class AggregatorLoop(
         finally
         {
             log.Return(batch);
+        }
+    }
+
+    /// <summary>What each record is, and which claim blocks the facts need that are not in memory.</summary>
+    private void JudgeAll(LogBatch batch)
+    {
+        var latest = LatestDay();
+        OwnedPartition? owned = null;
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var at = batch.PartitionOf(i);
+            // Claims of a partition that is not ours may change under us: none may get into the cache.
+            if (owned?.At != at) owned = _owned.GetValueOrDefault(at);
+            if (owned is null) continue;
+            _verdicts[i] = Judge.Of(at, _partitions[at.Stream], batch[i], latest);
+            if (!_verdicts[i].IsFact) continue;
+            var key = ClaimKey.Of(at, _verdicts[i].Fact);
+            if (!_claims.Contains(key)) _missing.Add(key);
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     // Every how many rows the age is kept, for the histogram.
     private const long SampleEvery = 64;
 
-    private readonly Dictionary<LogPartition, OwnedPartition> _touched = [];
+    private readonly List<OwnedPartition> _touched = [];
     private readonly Dictionary<ContentCell, CellSum> _contents = [];
     private readonly Dictionary<AdCell, CellSum> _ads = [];
     private readonly Dictionary<PartitionDay, Totals> _partitionDays = [];
@@ -43,7 +43,11 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     {
         var stream = (int)owned.At.Stream;
         owned.Position = offset + 1;
-        _touched.TryAdd(owned.At, owned);
+        if (owned.TouchedIn != Number)
+        {
+            owned.TouchedIn = Number;
+            _touched.Add(owned);
+        }
         _counts.Consumed[stream]++;
         if (verdict.IsFact) AddFact(owned, verdict.Fact, rules);
         else if (verdict.Marker is { } marker) AddMarker(owned, marker, offset);
@@ -54,7 +58,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     /// <returns>What was added, in key order; the builder is empty afterwards.</returns>
     public Chunk Finish()
     {
-        var moves = _touched.Values
+        var moves = _touched
             .OrderBy(owned => owned.At)
             .Select(owned => new ProgressMove(owned.At, owned.Epoch, owned.Commits++, owned.Position))
             .ToArray();

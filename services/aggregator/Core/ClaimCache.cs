@@ -35,11 +35,14 @@ internal sealed class ClaimCache(long bytesMax)
     private readonly Dictionary<ClaimKey, Entry> _entries = [];
     private readonly LinkedList<Entry> _oldestFirst = [];
 
+    // Rows come partition by partition and in the order of their ids: mostly it is the block of the row before.
+    private Entry? _last;
+
     public long Bytes { get; private set; }
 
     public int Count => _entries.Count;
 
-    public bool Contains(in ClaimKey key) => _entries.ContainsKey(key);
+    public bool Contains(in ClaimKey key) => Find(key) is not null;
 
     /// <summary>Takes a block read from PostgreSQL, or an empty one when it has none.</summary>
     public void Load(in ClaimKey key, ClaimBlock block)
@@ -53,7 +56,7 @@ internal sealed class ClaimCache(long bytesMax)
     /// <exception cref="KeyNotFoundException">The block was not loaded: a fault of the caller.</exception>
     public bool Claim(in ClaimKey key, long rowId, long chunk, List<Entry> changed)
     {
-        var entry = _entries[key];
+        var entry = Find(key) ?? throw new KeyNotFoundException($"claim block {key} was not loaded");
         if (entry.Node.Next is not null)
         {
             _oldestFirst.Remove(entry.Node);
@@ -90,13 +93,21 @@ internal sealed class ClaimCache(long bytesMax)
     {
         _entries.Clear();
         _oldestFirst.Clear();
+        _last = null;
         Bytes = 0;
+    }
+
+    private Entry? Find(in ClaimKey key)
+    {
+        if (_last is { } last && last.Key.Equals(key)) return last;
+        return _entries.TryGetValue(key, out var entry) ? _last = entry : null;
     }
 
     private void Remove(Entry entry)
     {
         _entries.Remove(entry.Key);
         _oldestFirst.Remove(entry.Node);
+        if (_last == entry) _last = null;
         Bytes -= entry.Block.Bytes + EntryBytes;
     }
 

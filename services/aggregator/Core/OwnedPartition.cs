@@ -31,6 +31,9 @@ internal sealed class OwnedPartition(
     /// <summary>Offset after the last record taken.</summary>
     public long Position { get; set; } = start.Offset;
 
+    /// <summary>Number of the last chunk that took records of it.</summary>
+    public long TouchedIn { get; set; }
+
     /// <summary>Whether a fact came after its day was over.</summary>
     public bool IsLate(in Fact fact) => _cutoffs.TryGetValue(fact.Day, out var cutoff) && fact.UpdatedAt >= cutoff;
 

@@ -13,8 +13,9 @@ namespace StreamSettlement.Aggregator.Source;
 /// </summary>
 internal sealed class KafkaReader : IDisposable
 {
-    // Batches that circulate: what bounds the memory between this thread and the loop.
-    private const int Batches = 4;
+    // Batches that circulate at most, 262,144 records and about 30 MB: what bounds the memory between this thread and the loop. It
+    // holds what the loop takes in a second: so long librdkafka before 2.2 waits once its own queue was full, whatever it is told.
+    private const int BatchesMax = 64;
 
     private static readonly TimeSpan IdleWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(5);
@@ -37,12 +38,12 @@ internal sealed class KafkaReader : IDisposable
     private TaskCompletionSource<bool> _release = Answer<bool>();
     private volatile bool _rejoin;
     private LogBatch? _filling;
+    private int _batches;
     private long _lookedAt;
 
     public KafkaReader(string bootstrap, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
     {
         (_bootstrap, _group, _telemetry, _health, _time) = (bootstrap, group, telemetry, health, time);
-        for (var i = 0; i < Batches; i++) _free.Add(new LogBatch());
     }
 
     public ChannelReader<LogEvent> Events => _events.Reader;
@@ -114,7 +115,7 @@ internal sealed class KafkaReader : IDisposable
 
     private void Step(IConsumer<Slice, Slice> consumer)
     {
-        _filling ??= _free.Take(_stop.Token);
+        _filling ??= NextBatch();
         ConsumeResult<Slice, Slice>? record;
         try
         {
@@ -137,6 +138,14 @@ internal sealed class KafkaReader : IDisposable
         }
         if (!_toStore.IsEmpty) StoreOffsets(consumer);
         if (_time.GetElapsedTime(_lookedAt) >= LookEvery) Look(consumer);
+    }
+
+    private LogBatch NextBatch()
+    {
+        if (_free.TryTake(out var batch)) return batch;
+        if (_batches == BatchesMax) return _free.Take(_stop.Token);
+        _batches++;
+        return new LogBatch();
     }
 
     /// <summary>Once a second: where the logs end, and whether a broker that was away is back.</summary>
@@ -239,10 +248,10 @@ internal sealed class KafkaReader : IDisposable
             EnableAutoOffsetStore = false,
             SessionTimeoutMs = 10_000,
             HeartbeatIntervalMs = 2_000,
-            // What the client may hold: a queued record takes several times its own bytes.
-            QueuedMinMessages = 20_000,
-            QueuedMaxMessagesKbytes = 4_096,
-            FetchMaxBytes = 4 << 20,
+            // What the client may hold: a queued record takes several times its own bytes, and a fetch may come on top, unpacked.
+            QueuedMinMessages = 100_000,
+            QueuedMaxMessagesKbytes = 16_384,
+            FetchMaxBytes = 1 << 20,
             MaxPartitionFetchBytes = 256 << 10,
             FetchWaitMaxMs = 100,
             ConsumeResultFields = "topic",
