@@ -14,6 +14,7 @@ internal sealed record Chunk(
     IReadOnlyList<ChangedClaim> Claims,
     IReadOnlyList<Exclusion> Excluded,
     IReadOnlyList<DeadLetter> DeadLetters,
+    IReadOnlyList<ClaimedRow> MayBeOpen,
     ChunkCounts Counts,
     IReadOnlyList<SourceTime> SampledUpdates,
     SourceTime? NewestUpdate);
@@ -65,6 +66,9 @@ internal sealed record Seal(LogPartition At, Marker Marker, Totals OwnInChunk, l
 internal readonly record struct ChangedClaim(ClaimKey Key, bool IsBitmap, byte[] Ids);
 
 internal readonly record struct Exclusion(LogPartition At, Fact Fact, int RuleVersion);
+
+/// <summary>A row that was counted or excluded in a partition that has open dead letters.</summary>
+internal readonly record struct ClaimedRow(LogPartition At, int SourceEpoch, long RowId);
 
 /// <param name="ToTopic">False when the record was dealt with before, so that it stands in the topic already.</param>
 internal sealed record DeadLetter(LogPartition At, long Offset, int Incarnation, Poison Poison, byte[]? Key, byte[]? Value, bool ToTopic);

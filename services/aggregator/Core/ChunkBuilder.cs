@@ -20,6 +20,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     private readonly List<Seal> _seals = [];
     private readonly List<Exclusion> _excluded = [];
     private readonly List<DeadLetter> _deadLetters = [];
+    private readonly List<ClaimedRow> _mayBeOpen = [];
     private readonly List<SourceTime> _sampled = [];
     private ChunkCounts _counts = new();
     private SourceTime? _newest;
@@ -73,6 +74,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
             [.. _changed.OrderBy(entry => entry.Key).Select(entry => new ChangedClaim(entry.Key, entry.Block.IsBitmap, entry.Block.ToBytes()))],
             [.. _excluded],
             [.. _deadLetters],
+            [.. _mayBeOpen],
             _counts,
             [.. _sampled],
             _newest);
@@ -92,6 +94,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
         _seals.Clear();
         _excluded.Clear();
         _deadLetters.Clear();
+        _mayBeOpen.Clear();
         _sampled.Clear();
         _counts = new();
         _newest = null;
@@ -108,6 +111,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
         }
         ref var totals = ref CollectionsMarshal.GetValueRefOrAddDefault(_partitionDays, new PartitionDay(owned.At, fact.Day), out _);
         totals = totals.Plus(fact.RowId, fact.WatchSeconds);
+        if (owned.HasOpenRows) _mayBeOpen.Add(new ClaimedRow(owned.At, fact.SourceEpoch, fact.RowId));
         var rule = rules.For(fact.Day);
         if (!Eligibility.Counts(owned.At.Stream, fact, rule))
         {
@@ -142,6 +146,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     {
         var letter = new DeadLetter(owned.At, offset, owned.Incarnation, poison, raw.CopyKey(), raw.CopyValue(), offset >= owned.NextByRollups);
         _deadLetters.Add(letter);
+        owned.HasOpenRows |= poison.RowId is not null;
         // Beside the bytes an object, its text and its place in a list.
         _deadLetterBytes += (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0) + 400;
     }

@@ -31,6 +31,9 @@ internal sealed class OwnedPartition(
     /// <summary>Offset after the last record taken.</summary>
     public long Position { get; set; } = start.Offset;
 
+    /// <summary>Whether rows of it may be open dead letters: one that is counted after all settles its own.</summary>
+    public bool HasOpenRows { get; set; }
+
     /// <summary>Number of the last chunk that took records of it.</summary>
     public long TouchedIn { get; set; }
 

@@ -20,6 +20,7 @@ internal static class ChunkSql
         AddClaims(sql, chunk.Claims);
         AddExcluded(sql, chunk.Excluded);
         AddDeadLetters(sql, chunk.DeadLetters);
+        SettleDeadLetters(sql, chunk.MayBeOpen);
     }
 
     private static void AddProgress(Statements sql, IReadOnlyList<ProgressMove> moves) => sql
@@ -154,6 +155,19 @@ internal static class ChunkSql
         .Column(letters, letter => letter.Poison.Detail)
         .Column(letters, letter => letter.Key)
         .Column(letters, letter => letter.Value);
+
+    /// <summary>A bad row that came again as a good one, by a repair, is counted: nothing is left to decide.</summary>
+    private static void SettleDeadLetters(Statements sql, IReadOnlyList<ClaimedRow> rows) => sql
+        .Add(rows.Count, """
+            update rollup.dead_letter d
+            set state = 'redriven', decided_by = 'aggregator', decided_reason = 'the row came again and was counted', decided_at = now()
+            from unnest($2::text[], $3::int[], $4::int[], $5::bigint[]) as r (stream, partition, source_epoch, row_id)
+            where d.generation = $1 and d.stream = r.stream and d.partition = r.partition and d.source_epoch = r.source_epoch
+              and d.row_id = r.row_id and d.state = 'open'
+            """)
+        .Partitions(rows, row => row.At)
+        .Column(rows, row => row.SourceEpoch)
+        .Column(rows, row => row.RowId);
 
     /// <summary>Adds statements to a batch; one without rows is left out.</summary>
     private sealed class Statements(NpgsqlBatch batch, int generation)

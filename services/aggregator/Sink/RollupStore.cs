@@ -14,6 +14,9 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
     /// <summary>The generation that the live consumer writes.</summary>
     public const int Generation = 1;
 
+    // A server under load must not be given up on: the same chunk would only be sent again.
+    private static readonly TimeSpan CommitTimeout = TimeSpan.FromMinutes(5);
+
     public Task PrepareAsync(CancellationToken cancel) =>
         PostgresSchema.MigrateAsync(postgres, "rollup", typeof(RollupStore).Assembly, cancel);
 
@@ -52,6 +55,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var rows = await RaiseEpochsAsync(connection, [.. found.Keys.Order()], cancel);
         var cutoffs = await CutoffsAsync(connection, [.. found.Keys], cancel);
+        var withOpenRows = await WithOpenRowsAsync(connection, [.. found.Keys], cancel);
         var owned = new List<OwnedPartition>(rows.Count);
         foreach (var row in rows)
         {
@@ -63,7 +67,10 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
                 (incarnation, next) = (row.Incarnation + 1, seen.First);
                 await BeginIncarnationAsync(connection, row.At, incarnation, next, cancel);
             }
-            owned.Add(new OwnedPartition(row.At, row.Epoch, row.Commits, incarnation, next, start, cutoffs[row.At]));
+            owned.Add(new OwnedPartition(row.At, row.Epoch, row.Commits, incarnation, next, start, cutoffs[row.At])
+            {
+                HasOpenRows = withOpenRows.Contains(row.At),
+            });
         }
         await transaction.CommitAsync(cancel);
         return owned;
@@ -97,7 +104,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var refused = await CheckEpochsAsync(connection, chunk, cancel);
         if (refused is { } outcome) return outcome;
-        await using (var batch = new NpgsqlBatch(connection, transaction))
+        await using (var batch = new NpgsqlBatch(connection, transaction) { Timeout = (int)CommitTimeout.TotalSeconds })
         {
             ChunkSql.AddTo(batch, chunk, Generation);
             await batch.ExecuteNonQueryAsync(cancel);
@@ -171,6 +178,21 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
             cutoffs.Add((ReadPartition(reader), new BusinessDay(reader.GetFieldValue<DateOnly>(2)), SourceTime.FromUtc(reader.GetDateTime(3))));
         }
         return cutoffs.ToLookup(row => row.At, row => KeyValuePair.Create(row.Day, row.Cutoff));
+    }
+
+    private static async Task<HashSet<LogPartition>> WithOpenRowsAsync(NpgsqlConnection connection, LogPartition[] partitions, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand("""
+            select m.stream, m.partition
+            from unnest($2::text[], $3::int[]) as m (stream, partition)
+            where exists (select from rollup.dead_letter d where d.generation = $1 and d.stream = m.stream and d.partition = m.partition
+              and d.state = 'open' and d.row_id is not null)
+            """, connection);
+        AddPartitions(command, partitions);
+        var found = new HashSet<LogPartition>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel)) found.Add(ReadPartition(reader));
+        return found;
     }
 
     private static async Task BeginIncarnationAsync(

@@ -82,5 +82,23 @@ public sealed class DeadLetterTests(Servers servers)
         Assert.Equal(2, log.Read(Topics.ViewLogsDeadLetters).Count);
     }
 
+    [Fact]
+    public async Task A_bad_row_that_comes_again_as_a_good_one_is_counted_and_its_dead_letter_settled()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        var (mended, other) = (TestRows.View(1), TestRows.View(2));
+        var (bad, stillBad) = (mended.Clone(), other.Clone());
+        (bad.CreatorId, stillBad.CreatorId) = (0, 0);
+        log.Produce(bad);
+        log.Produce(stillBad);
+        await using (await log.StartAggregatorAsync("before")) await log.CaughtUpAsync();
+        await log.ProduceAsync(new TestRows([mended], []));
+        await log.StartAggregatorAsync("after");
+        await log.CaughtUpAsync();
+        await log.AssertEqualToProducedAsync();
+        Assert.Equal(1, await log.CountAsync("select row_id from rollup.dead_letter where state = 'redriven' and decided_by = 'aggregator'"));
+        Assert.Equal(2, await log.CountAsync("select row_id from rollup.dead_letter where state = 'open'"));
+    }
+
     private static string Header(Confluent.Kafka.Message<byte[], byte[]> record, string name) => Encoding.UTF8.GetString(record.Headers.GetLastBytes(name));
 }

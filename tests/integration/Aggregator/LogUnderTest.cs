@@ -33,7 +33,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
 
     public StateDirectory State { get; }
 
-    public BrokerProcess Broker { get; }
+    public BrokerProcess Broker { get; private set; }
 
     public PostgresDatabase Postgres { get; }
 
@@ -68,6 +68,16 @@ internal sealed class LogUnderTest : IAsyncDisposable
         services.Add(service);
         if (ready) await service.WaitUntilReadyAsync(Token);
         return service;
+    }
+
+    /// <summary>Kills the broker; after <paramref name="meanwhile"/> it is started on the same address and data.</summary>
+    public async Task RestartBrokerAsync(Func<Task> meanwhile)
+    {
+        var port = Broker.Port;
+        await Broker.Process.KillAsync();
+        await Broker.DisposeAsync();
+        await meanwhile();
+        Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, Token, port);
     }
 
     public void Produce(ViewLog row) => Produce(SourceStream.ViewLogs, row.ContentId, new SourceRecord { ViewLog = row });
@@ -177,6 +187,27 @@ internal sealed class LogUnderTest : IAsyncDisposable
     }
 
     public async Task<long> CountAsync(string sql) => Number(await Postgres.ScalarAsync(sql, Token));
+
+    /// <summary>Returns when /health/ready answers with the status and holds the words.</summary>
+    public static async Task UntilHealthAsync(ServiceProcess service, int status, string says)
+    {
+        using var http = new HttpClient { BaseAddress = service.Address };
+        var last = "nothing";
+        await UntilAsync(async () =>
+        {
+            try
+            {
+                using var response = await http.GetAsync(new Uri("/health/ready", UriKind.Relative), Token);
+                last = $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(Token)}";
+                return (int)response.StatusCode == status && last.Contains(says, StringComparison.Ordinal);
+            }
+            catch (HttpRequestException notUp)
+            {
+                last = notUp.Message;
+                return false;
+            }
+        }, () => Task.FromResult($"/health/ready answers {last}"));
+    }
 
     public static async Task UntilAsync(Func<Task<bool>> reached, Func<Task<string>> where)
     {

@@ -100,6 +100,21 @@ public sealed class OwnershipTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_broker_that_is_killed_is_named_and_when_it_is_back_reading_goes_on()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        var service = await log.StartAggregatorAsync();
+        await log.ProduceAsync(TestRows.Of(seed: 61, rows: 500));
+        await log.CaughtUpAsync();
+        await log.RestartBrokerAsync(meanwhile: () => LogUnderTest.UntilHealthAsync(service, 503, "\"kafka\""));
+        await log.ProduceAsync(TestRows.Of(seed: 62, rows: 500, firstId: 10_000));
+        await log.CaughtUpAsync();
+        await log.AssertEqualToProducedAsync();
+        await LogUnderTest.UntilHealthAsync(service, 200, "\"kafka\":\"up\"");
+        Assert.False(service.Process.ExitedUnexpectedly);
+    }
+
+    [Fact]
     public async Task A_chunk_of_an_older_epoch_is_rolled_back()
     {
         await using var postgres = await servers.NewPostgresDatabaseAsync();

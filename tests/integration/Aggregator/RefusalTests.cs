@@ -5,6 +5,8 @@ namespace StreamSettlement.IntegrationTests.Aggregator;
 /// <summary>What the service does not start with, and what it says.</summary>
 public sealed class RefusalTests(Servers servers)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     [Theory]
     [InlineData("Aggregator__KafkaBootstrap", "", "Aggregator:KafkaBootstrap is missing")]
     [InlineData("Aggregator__Postgres", "", "Aggregator:Postgres is missing")]
@@ -24,7 +26,7 @@ public sealed class RefusalTests(Servers servers)
             Environment = new Dictionary<string, string> { [key] = value },
         };
         await using var service = ServiceProcess.Aggregator(settings, state, TimeProvider.System);
-        Assert.Equal(2, await service.Process.Exited.WaitAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(2, await service.Process.Exited.WaitAsync(Patience, TimeProvider.System, TestContext.Current.CancellationToken));
         Assert.Contains(says, service.Process.LogTail(), StringComparison.Ordinal);
     }
 
@@ -46,7 +48,8 @@ public sealed class RefusalTests(Servers servers)
         await using var log = await LogUnderTest.StartAsync(servers);
         await using (await log.StartAggregatorAsync("before"))
         {
-            // Remembers the count.
+            await LogUnderTest.UntilAsync(
+                async () => await log.CountAsync("select count(*) from rollup.partition_count") == 2, () => Task.FromResult("the counts were not remembered"));
         }
         await log.Postgres.ExecuteAsync("update rollup.partition_count set partitions = 5 where stream = 'ad-views'", TestContext.Current.CancellationToken);
         await AssertStopsAsync(log, "'ad-views.v1' has 4 partitions, the rollups were made with 5");
@@ -59,7 +62,7 @@ public sealed class RefusalTests(Servers servers)
         await using var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
         await using var service = ServiceProcess.Aggregator(
             new ServiceSettings(broker.Bootstrap, "", "Host=127.0.0.1;Port=1;Username=nobody;Database=none"), state, TimeProvider.System);
-        await AssertNotReadyAsync(service, "postgres");
+        await LogUnderTest.UntilHealthAsync(service, 503, "\"postgres\":\"Failed to connect");
         Assert.False(service.Process.Exited.IsCompleted);
     }
 
@@ -70,32 +73,14 @@ public sealed class RefusalTests(Servers servers)
         await using var postgres = await servers.NewPostgresDatabaseAsync();
         await using var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
         await using var service = ServiceProcess.Aggregator(new ServiceSettings(broker.Bootstrap, "", postgres.ConnectionString), state, TimeProvider.System);
-        await AssertNotReadyAsync(service, "view-logs.v1, ad-views.v1 not there yet");
+        await LogUnderTest.UntilHealthAsync(service, 503, "view-logs.v1, ad-views.v1 not there yet");
         Assert.False(service.Process.Exited.IsCompleted);
     }
 
     private static async Task AssertStopsAsync(LogUnderTest log, string says)
     {
         var service = await log.StartAggregatorAsync("refused", ready: false);
-        Assert.Equal(1, await service.Process.Exited.WaitAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(1, await service.Process.Exited.WaitAsync(Patience, TimeProvider.System, TestContext.Current.CancellationToken));
         Assert.Contains(says, service.Process.LogTail(60), StringComparison.Ordinal);
-    }
-
-    private static async Task AssertNotReadyAsync(ServiceProcess service, string says)
-    {
-        using var http = new HttpClient { BaseAddress = service.Address };
-        await LogUnderTest.UntilAsync(async () =>
-        {
-            try
-            {
-                using var response = await http.GetAsync(new Uri("/health/ready", UriKind.Relative), TestContext.Current.CancellationToken);
-                var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-                return (int)response.StatusCode == 503 && body.Contains(says, StringComparison.Ordinal) && !body.Contains("\"postgres\":\"not reached yet\"", StringComparison.Ordinal);
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        }, () => Task.FromResult($"/health/ready never said '{says}'"));
     }
 }
