@@ -28,6 +28,22 @@ public sealed class BenchTests(Servers servers)
     }
 
     [Fact]
+    public async Task Every_way_of_writing_an_entry_leaves_the_same_lines()
+    {
+        var race = new LedgerWriteRace { Lines = 1 };
+        await race.StartAsync(servers.NewStateDirectory().Root);
+        try
+        {
+            foreach (var way in new[] { race.RowByRow, race.Batched, race.Unnest, race.Copy })
+                Assert.Equal("1 lines, 1 units, 1000000 micros", await way());
+        }
+        finally
+        {
+            await race.StopAsync();
+        }
+    }
+
+    [Fact]
     public async Task Every_way_of_paging_reads_the_same_rows()
     {
         var race = new PageRace { Rows = 25, PageRows = 10 };
