@@ -47,6 +47,7 @@ internal sealed class PipelineBench(Terminal terminal, TimeProvider time)
             var (seconds, peaks) = (report.Seconds, report.PeakRssMb);
             terminal.Line($"  {seconds.Generate,7:0.0} s {seconds.Ingest,6:0.0} s {seconds.Aggregate,8:0.0} s {seconds.Settle,5:0.0} s {seconds.Pipeline,7:0.0} s {report.RowsPerSecond,11:N0}   " +
                 $"{string.Join(" / ", Processes.Select(name => peaks.TryGetValue(name, out var peak) ? $"{peak:0}" : "?"))}   {report.Status}{(report.Reconciled ? "" : ", NOT reconciled")}");
+            terminal.Line($"             cpu s  {string.Join("   ", report.CpuSeconds.Select(process => $"{process.Key} {process.Value:0.0}"))}");
         }
     }
 

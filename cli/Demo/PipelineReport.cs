@@ -22,6 +22,7 @@ internal sealed record StageSeconds(double Generate, double Ingest, double Aggre
 /// <param name="PaidAds">Units in the payouts.</param>
 /// <param name="RowsPerSecond">Logs and ads over the seconds of the pipeline.</param>
 /// <param name="PeakRssMb">Per process, 10^6 bytes.</param>
+/// <param name="CpuSeconds">Per process, start included: on a busy machine it says more than the time that passed.</param>
 /// <param name="LedgerMicros">Payable to creators in the ledger; equal to the payouts.</param>
 /// <param name="Reconciled">Source, rollups, payouts and ledger agree.</param>
 /// <param name="GroupBySeconds">One GROUP BY over the same view logs in the source database: counting alone, once, with nothing kept.</param>
@@ -29,6 +30,7 @@ internal sealed record StageSeconds(double Generate, double Ingest, double Aggre
 internal sealed record PipelineReport(
     string Day, long Seed, long Logs, long Ads, long CompletedViews, long CountedViews, long CountedAds, long Excluded, long DeadLetters,
     long PaidViews, long PaidAds, StageSeconds Seconds, long RowsPerSecond, IReadOnlyDictionary<string, double> PeakRssMb,
+    IReadOnlyDictionary<string, double> CpuSeconds,
     long PayoutMicros, long LedgerMicros, bool Reconciled, string Status, string? Refusal, double GroupBySeconds,
     [property: JsonIgnore] IReadOnlyList<CreatorPayout> TopCreators)
 {
@@ -36,5 +38,8 @@ internal sealed record PipelineReport(
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 }
+
+/// <summary>Per process: highest resident size in MB (10^6 bytes), and seconds on processors.</summary>
+internal sealed record ResourceUse(IReadOnlyDictionary<string, double> PeakRssMb, IReadOnlyDictionary<string, double> CpuSeconds);
 
 internal sealed record CreatorPayout(long CreatorId, long Views, long Ads, long AmountMicros);

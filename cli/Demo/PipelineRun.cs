@@ -3,6 +3,7 @@ using StreamSettlement.Cli.Display;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Generator;
 using StreamSettlement.DevStack.Processes;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.Cli.Demo;
 
@@ -20,15 +21,15 @@ internal sealed class PipelineRun(LocalStack stack, PipelineSettings settings, T
     public async Task<PipelineReport> RunAsync(CancellationToken token)
     {
         var generate = await FillAsync(token);
-        var started = time.GetUtcNow();
+        var (started, before) = (time.GetUtcNow(), Cpu());
         await stack.StartServicesAsync(terminal.Line, token);
         using var api = new SettlementApi(stack.Settlement!.Address);
         await api.EndDayAsync(rows.Day, token);
         var timeline = await StreamAsync(api, started, token);
-        // Ended by hand: the aggregator's and settlement's peaks belong to the run, so they are read before anything else is asked.
-        var peaks = Peaks();
+        // What the services took belongs to the run: read before anything else is asked of them.
+        var use = new ResourceUse(Measure(ServicesAndBroker(), process => ProcessUse.PeakMegabytes(process.Id)), Since(before, Cpu()));
         var state = await api.DayAsync(rows.Day, token) ?? DayState.Unknown;
-        return await new Reconciliation(stack, rows, time).ReportAsync(timeline.Seconds(generate), peaks, state, token);
+        return await new Reconciliation(stack, rows, time).ReportAsync(timeline.Seconds(generate), use, state, token);
     }
 
     private async Task<double> FillAsync(CancellationToken token)
@@ -79,10 +80,19 @@ internal sealed class PipelineRun(LocalStack stack, PipelineSettings settings, T
         }
     }
 
-    private Dictionary<string, double> Peaks() => new[] { stack.Ingest!.Process, stack.Aggregator!.Process, stack.Settlement!.Process, stack.Broker.Process }
-        .Select(process => (process.Name, Peak: ProcessMemory.PeakMegabytes(process.Id)))
-        .Where(process => process.Peak is not null)
-        .ToDictionary(process => process.Name, process => process.Peak!.Value);
+    private IEnumerable<ChildProcess> ServicesAndBroker() => [stack.Ingest!.Process, stack.Aggregator!.Process, stack.Settlement!.Process, stack.Broker.Process];
+
+    // PostgreSQL is missing: each of its sessions is a process of its own.
+    private Dictionary<string, double> Cpu() => Measure(stack.Processes().Where(process => process.Name != PostgresServer.Name), process => ProcessUse.CpuSeconds(process.Id));
+
+    private static Dictionary<string, double> Measure(IEnumerable<ChildProcess> processes, Func<ChildProcess, double?> measure) => processes
+        .Select(process => (process.Name, Value: measure(process)))
+        .Where(process => process.Value is not null)
+        .ToDictionary(process => process.Name, process => process.Value!.Value);
+
+    // A process that has been started since began at nothing.
+    private static Dictionary<string, double> Since(Dictionary<string, double> before, Dictionary<string, double> now) =>
+        now.ToDictionary(process => process.Key, process => Math.Round(process.Value - before.GetValueOrDefault(process.Key), 2));
 
     /// <summary>When what was first seen.</summary>
     private sealed class Timeline(DateTimeOffset started)

@@ -10,7 +10,7 @@ internal sealed class Reconciliation(LocalStack stack, GeneratorSettings rows, T
 {
     private const int TopCreators = 5;
 
-    public async Task<PipelineReport> ReportAsync(StageSeconds seconds, IReadOnlyDictionary<string, double> peaks, DayState state, CancellationToken token)
+    public async Task<PipelineReport> ReportAsync(StageSeconds seconds, ResourceUse use, DayState state, CancellationToken token)
     {
         var day = rows.Day;
         var logs = await SourceAsync("select count(*) from daily_member_view_log", token);
@@ -28,7 +28,7 @@ internal sealed class Reconciliation(LocalStack stack, GeneratorSettings rows, T
         var reconciled = state.IsPosted && completed + adsOfDay == countedViews + countedAds + excluded && completed >= countedViews && adsOfDay >= countedAds
             && countedViews == paidViews && countedAds == paidAds && payout == ledger;
         return new PipelineReport(day.ToString(), rows.Seed, logs, ads, completed, countedViews, countedAds, excluded, deadLetters, paidViews, paidAds, seconds,
-            seconds.Pipeline > 0 ? (long)((logs + ads) / seconds.Pipeline) : 0, peaks, payout, ledger, reconciled, state.Status,
+            seconds.Pipeline > 0 ? (long)((logs + ads) / seconds.Pipeline) : 0, use.PeakRssMb, use.CpuSeconds, payout, ledger, reconciled, state.Status,
             state.IsPosted ? null : $"{state.Refusal}{(state.Detail is null ? "" : ": " + state.Detail)}",
             await GroupBySecondsAsync(token), await TopAsync(token));
     }

@@ -176,7 +176,8 @@ internal sealed class LocalStack : IAsyncDisposable
         return processes.First(process => process.Exited.IsCompleted);
     }
 
-    private IEnumerable<ChildProcess> Processes() =>
+    /// <summary>All that run: servers, broker, services.</summary>
+    public IEnumerable<ChildProcess> Processes() =>
         new[] { mariaDb?.Process, postgres?.Process, broker?.Process, Ingest?.Process, Aggregator?.Process, Settlement?.Process }.OfType<ChildProcess>();
 
     private async Task StartServersAsync(Action<string> report, CancellationToken token)

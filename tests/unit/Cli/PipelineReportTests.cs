@@ -8,7 +8,7 @@ public sealed class PipelineReportTests
 {
     private static readonly PipelineReport Report = new(
         "2026-11-21", 1, 1_000, 500, 801, 801, 500, 0, 0, 801, 500, new StageSeconds(1, 2, 3, 4, 7), 214,
-        new Dictionary<string, double> { ["ingest"] = 120.5 }, 5_801_000_000, 5_801_000_000, true, "Posted", null, 0.4, [new CreatorPayout(7, 300, 200, 2_300_100_000)]);
+        new Dictionary<string, double> { ["ingest"] = 120.5 }, new Dictionary<string, double> { ["ingest"] = 3.2 }, 5_801_000_000, 5_801_000_000, true, "Posted", null, 0.4, [new CreatorPayout(7, 300, 200, 2_300_100_000)]);
 
     [Fact]
     public void The_JSON_has_the_public_names()
