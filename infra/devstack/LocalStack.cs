@@ -75,10 +75,12 @@ internal sealed class LocalStack : IAsyncDisposable
     {
         var services = Services;
         var ports = settings.PreferredPorts;
-        // All at once: one may wait for what another creates.
+        // The aggregator is ready once ingest has made the topics, settlement once the aggregator has made its schema. Ingest comes
+        // last: it reads from its first moment on, and a process that starts takes a core from it for seconds.
         Aggregator = ServiceProcess.Aggregator(services, State, time, Port(ports?.Aggregator));
-        Ingest = ServiceProcess.Ingest(services, State, time, Port(ports?.Ingest));
         Settlement = ServiceProcess.Settlement(services, State, time, Port(ports?.Settlement));
+        await ServiceProcess.WaitUntilReadyAsync([Settlement], token);
+        Ingest = ServiceProcess.Ingest(services, State, time, Port(ports?.Ingest));
         await ServiceProcess.WaitUntilReadyAsync([Aggregator, Ingest, Settlement], token);
         report($"the services are ready: settlement {Settlement.Address} ingest {Ingest.Address} aggregator {Aggregator.Address}");
         new StackEndpoints(Settlement.Address, Ingest.Address, Aggregator.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString).Write(State);

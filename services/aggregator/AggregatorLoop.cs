@@ -1,3 +1,4 @@
+using NodaTime;
 using StreamSettlement.Aggregator.Core;
 using StreamSettlement.Aggregator.Sink;
 using StreamSettlement.Aggregator.Source;
@@ -13,7 +14,7 @@ namespace StreamSettlement.Aggregator;
 internal sealed class AggregatorLoop(
     ILog log, IRollupStore store, AggregatorOptions options, AggregatorTelemetry telemetry, Outages outages, Readiness readiness, TimeProvider time)
 {
-    private readonly TimeZoneInfo _zone = TimeZoneInfo.FindSystemTimeZoneById(options.BusinessZone);
+    private readonly DateTimeZone _zone = DateTimeZoneProviders.Tzdb[options.BusinessZone];
     private readonly ClaimCache _claims = new((long)options.ClaimCacheMegabytes << 20);
     private readonly Dictionary<LogPartition, OwnedPartition> _owned = [];
     private readonly Verdict[] _verdicts = new Verdict[LogBatch.RecordsMax];
@@ -247,8 +248,8 @@ internal sealed class AggregatorLoop(
 
     private BusinessDay LatestDay()
     {
-        var now = TimeZoneInfo.ConvertTime(time.GetUtcNow(), _zone);
-        return new BusinessDay(DateOnly.FromDateTime(now.DateTime)).AddDays(options.FutureDays);
+        var today = Instant.FromDateTimeOffset(time.GetUtcNow()).InZone(_zone).Date;
+        return BusinessDay.Of(today.Year, today.Month, today.Day).AddDays(options.FutureDays);
     }
 
     private async Task PostgresAsync(Func<CancellationToken, Task> work, CancellationToken cancel) =>

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using NodaTime;
 using Npgsql;
 
 namespace StreamSettlement.Aggregator;
@@ -34,7 +35,7 @@ internal sealed class AggregatorOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (!TimeZoneInfo.TryFindSystemTimeZoneById(BusinessZone, out _))
+        if (DateTimeZoneProviders.Tzdb.GetZoneOrNull(BusinessZone) is null)
         {
             yield return new ValidationResult("expected the IANA name of a time zone, such as Asia/Seoul", [nameof(BusinessZone)]);
         }
