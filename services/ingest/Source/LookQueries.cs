@@ -12,7 +12,7 @@ namespace StreamSettlement.Ingest.Source;
 internal sealed class LookQueries(MySqlSettings settings)
 {
     private bool _lacksProcess;
-    private bool _listedOwn;
+    private long _looks;
     private string? _milliseconds;
 
     public bool TryLock(MySqlConnection connection)
@@ -32,13 +32,12 @@ internal sealed class LookQueries(MySqlSettings settings)
         var open = ReadStatements(connection, now);
         try
         {
-            // innodb_trx is a copy that MySQL renews only when nobody has read it for 100 ms. A transaction of our own that
-            // is listed now and was not listed the last time proves that the copy is younger than the statement above.
+            // innodb_trx is a copy that MySQL renews only when nobody has read it for 100 ms. A transaction of our own proves
+            // that the copy is younger than the statement above, when it is listed with the very text of this query: an older
+            // copy, which another reader had made while an earlier look's transaction was open, has another text or none.
             if (fresh) Execute(connection, "start transaction with consistent snapshot");
-            var own = ReadTransactions(connection, now, open);
+            var isFresh = ReadTransactions(connection, now, open, ++_looks) && fresh;
             if (fresh) Execute(connection, "commit");
-            var isFresh = fresh && own && !_listedOwn;
-            _listedOwn = own;
             return new SourceLook(now, open, isFresh);
         }
         catch (MySqlException refused) when (refused.Number == MySqlFaults.PrivilegeMissing)
@@ -105,13 +104,15 @@ internal sealed class LookQueries(MySqlSettings settings)
     /// <summary>A clock that was set makes MySQL show ages of centuries.</summary>
     private const double AgeMsMax = 365.0 * 86_400_000;
 
-    /// <returns>Whether the transaction of this connection is listed.</returns>
-    private static bool ReadTransactions(MySqlConnection connection, SourceTime now, List<OpenWork> open)
+    /// <returns>Whether the transaction of this connection is listed as it runs this very query.</returns>
+    private static bool ReadTransactions(MySqlConnection connection, SourceTime now, List<OpenWork> open, long look)
     {
         // trx_started is in the zone of the server's system, whatever the session's zone: only the age is used.
         using var command = new MySqlCommand(
             "select trx_mysql_thread_id, timestampdiff(microsecond, trx_started, convert_tz(now(6), @@session.time_zone, 'SYSTEM')), "
-            + "trx_rows_modified > 0 or trx_rows_locked > 0, trx_mysql_thread_id = connection_id() from information_schema.innodb_trx", connection);
+            + "trx_rows_modified > 0 or trx_rows_locked > 0, "
+            + $"trx_mysql_thread_id = connection_id() and coalesce(locate('look {look};', convert(trx_query using utf8mb4)), 0) > 0 "
+            + "from information_schema.innodb_trx", connection);
         using var reader = command.ExecuteReader();
         var own = false;
         while (reader.Read())
