@@ -110,12 +110,20 @@ internal sealed class IngestLoop(
         readiness.Say("active");
         await ender.FinishMarkingAsync(cancel);
         await using var reading = await feed.StartAsync(cancel);
+        SourceLook? proved = null;
         while (true)
         {
             var look = await TakeCommandsAsync(session, ender, days, cancel);
             if (options.EndOfDaySchedule) await ender.AcceptDueDaysAsync(since, look.Now, cancel);
 
-            var plan = RoundPlan.Of(look, options.SafetyLag, days, pumps.Select(pump => pump.Position));
+            // What a fresh list showed stays true; an old one may miss a transaction that began since.
+            if (look.IsFresh || look.Open is null) proved = look;
+            if (proved is null)
+            {
+                await RestAsync(FreshLookAfter, cancel);
+                continue;
+            }
+            var plan = RoundPlan.Of(proved, options.SafetyLag, days, pumps.Select(pump => pump.Position));
             meters.Looked(look, plan);
             await WatchAsync(session, look, plan, cancel);
             if (plan.Ends is { } settled) ender.BeginTotals(settled, cancel);
@@ -180,7 +188,7 @@ internal sealed class IngestLoop(
         while (commands.TryTake(out var submitted)) asked.Add(submitted);
         try
         {
-            var look = await LookAsync(session, fresh: days.PendingCutoff is not null || asked.Count > 0, cancel);
+            var look = await LookAsync(session, fresh: true, cancel);
             foreach (var submitted in asked)
             {
                 await ender.AcceptAsync(submitted.Command, look.Now, cancel);

@@ -48,7 +48,7 @@ internal sealed class IngestStage : IAsyncDisposable
         MySql = Source.IngestConnectionString,
         SafetyLag = TimeSpan.Zero,
         EndOfDaySchedule = false,
-        PollInterval = TimeSpan.FromMilliseconds(50),
+        PollInterval = TimeSpan.FromMilliseconds(150),
     };
 
     public ServiceSettings Settings(IReadOnlyDictionary<string, string> environment) =>
