@@ -31,9 +31,6 @@ public static class Limits
     /// <summary>Seconds that one view may have been watched: a week. More is absurd and becomes a dead letter.</summary>
     public const int WatchSecondsMax = 7 * 24 * 3_600;
 
-    /// <summary>Highest row, content, creator, member and advertisement id: PostgreSQL's bigint.</summary>
-    public const long IdMax = long.MaxValue;
-
     /// <summary>Repairs that settlement asks for by itself before it calls an operator.</summary>
     public const int RepairAttemptsMax = 3;
 
