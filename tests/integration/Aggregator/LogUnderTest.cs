@@ -16,7 +16,7 @@ namespace StreamSettlement.IntegrationTests.Aggregator;
 /// </summary>
 internal sealed class LogUnderTest : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
     private readonly bool ownsPostgres;
@@ -149,6 +149,18 @@ internal sealed class LogUnderTest : IAsyncDisposable
         using var consumer = Consumer(KafkaLog.Group);
         consumer.Commit(Ends().Select(end => new TopicPartitionOffset(end.Key, offsetOfEnd(end.Value))));
     }
+
+    /// <summary>Sets the group to the first record at or after a time in every partition, as an operator does while no member is up.</summary>
+    public void SetGroupTo(DateTimeOffset time)
+    {
+        using var consumer = Consumer(KafkaLog.Group);
+        consumer.Commit(consumer.OffsetsForTimes(
+            Ends().Keys.Select(partition => new TopicPartitionTimestamp(partition, new Timestamp(time))), Patience)
+            .Select(found => found.Offset.Value >= 0 ? found : new TopicPartitionOffset(found.TopicPartition, Ends()[found.TopicPartition])));
+    }
+
+    /// <summary>Sum of the group's offsets.</summary>
+    public long GroupOffsets() => Committed(Ends().Keys).Sum(partition => Math.Max(0, partition.Offset.Value));
 
     /// <summary>Every record of a topic with one partition.</summary>
     public IReadOnlyList<Message<byte[], byte[]>> Read(string topic)

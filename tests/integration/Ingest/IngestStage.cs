@@ -10,6 +10,7 @@ using StreamSettlement.Hosting;
 using StreamSettlement.Ingest;
 using StreamSettlement.Ingest.Sink;
 using StreamSettlement.Ingest.Source;
+using StreamSettlement.IntegrationTests.Faults;
 
 namespace StreamSettlement.IntegrationTests.Ingest;
 
@@ -26,9 +27,10 @@ internal sealed class IngestStage : IAsyncDisposable
 
     public BrokerProcess Broker { get; private set; } = null!;
 
-    public static async Task<IngestStage> StartAsync(Servers servers)
+    /// <param name="source">Null for a new database of the shared server.</param>
+    public static async Task<IngestStage> StartAsync(Servers servers, MySqlDatabase? source = null)
     {
-        var stage = new IngestStage(servers.NewStateDirectory(), await servers.NewSourceDatabaseAsync());
+        var stage = new IngestStage(servers.NewStateDirectory(), source ?? await servers.NewSourceDatabaseAsync());
         try
         {
             stage.Broker = await BrokerProcess.StartAsync(stage.State, TimeProvider.System, TestContext.Current.CancellationToken);
@@ -133,21 +135,26 @@ internal sealed class IngestRun : IAsyncDisposable
     private readonly IngestMeters _meters = new(TimeProvider.System);
     private readonly Task _running;
 
-    private IngestRun(IngestOptions options)
+    private IngestRun(IngestOptions options, IngestPoints points, TimeProvider time)
     {
-        var time = TimeProvider.System;
         var commands = new CommandQueue();
         var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
         var telemetry = new IngestTelemetry(NullLogger<IngestTelemetry>.Instance);
         _events = new ControlProducer(options.KafkaBootstrap, time);
         _log = new KafkaLog(options, _events, Readiness, telemetry);
         var feed = new CommandFeed(options, commands, Readiness, outages, time, NullLoggerFactory.Instance);
-        _running = new IngestLoop(new MySqlSource(options, time), _log, commands, feed, options, Readiness, outages, _meters, telemetry, time).RunAsync(_stop.Token);
+        _running = new IngestLoop(new FaultySource(new MySqlSource(options, time), points), new FaultyIngestLog(_log, points), commands, feed, options, Readiness, outages, _meters, telemetry, time).RunAsync(_stop.Token);
     }
 
     public Readiness Readiness { get; } = new();
 
-    public static IngestRun Start(IngestOptions options) => new(options);
+    /// <param name="points">What happens at exact points of its way; null for nothing.</param>
+    /// <param name="time">The service's clock; null for the machine's.</param>
+    public static IngestRun Start(IngestOptions options, IngestPoints? points = null, TimeProvider? time = null) =>
+        new(options, points ?? new IngestPoints(), time ?? TimeProvider.System);
+
+    /// <summary>Waits until the loop was killed at its point.</summary>
+    public Task DiedAsync() => Assert.ThrowsAsync<KilledException>(() => _running.WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, TestContext.Current.CancellationToken));
 
     /// <summary>Waits for what /health/ready shows.</summary>
     public async Task<string?> ReasonAsync(string dependency)
@@ -181,7 +188,7 @@ internal sealed class IngestRun : IAsyncDisposable
         {
             await _running;
         }
-        catch (OperationCanceledException)
+        catch (Exception expected) when (expected is OperationCanceledException or KilledException)
         {
             // As asked.
         }
