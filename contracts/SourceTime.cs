@@ -28,6 +28,8 @@ public readonly record struct SourceTime(long Micros) : IComparable<SourceTime>
 
     public static SourceTime Min(SourceTime left, SourceTime right) => left < right ? left : right;
 
+    public static SourceTime Max(SourceTime left, SourceTime right) => left < right ? right : left;
+
     public int CompareTo(SourceTime other) => Micros.CompareTo(other.Micros);
 
     /// <returns>2026-11-21T15:04:05.123456Z</returns>

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack;
 
@@ -10,12 +13,19 @@ namespace StreamSettlement.Cli.Api;
 /// <param name="Status">Open, Sealed, Balanced, Posted or OutOfBalance.</param>
 /// <param name="Refusal">Why it is not posted; null when it is.</param>
 /// <param name="Detail">The refusal in words, where the API gives any.</param>
-internal sealed record DayState(string Status, string? Refusal, string? Detail)
+/// <param name="Attempt">Newest attempt of the day's markers; null before the first.</param>
+internal sealed record DayState(string Status, string? Refusal, string? Detail, int? Attempt = null)
 {
     /// <summary>A day that the service has not heard of.</summary>
     public static readonly DayState Unknown = new("Open", "NotIngested", null);
 
     public bool IsPosted => Status == "Posted";
+
+    /// <summary>Posted, and the newest attempt is the one that is in the books.</summary>
+    public bool IsUpToDate => IsPosted && Refusal == "AlreadyPosted";
+
+    /// <summary>Waits for a person, whatever its status: a dead letter, or a difference after every repair.</summary>
+    public bool IsStuck => Refusal == "DeadLetters" || Status == "OutOfBalance";
 
     /// <summary>
     /// True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for. A dead letter waits for
@@ -25,18 +35,29 @@ internal sealed record DayState(string Status, string? Refusal, string? Detail)
 }
 
 /// <summary>The client side of the settlement service's HTTP API: the one door for operators.</summary>
-internal sealed class SettlementApi(Uri address) : IDisposable
+internal sealed class SettlementApi : IDisposable
 {
-    private readonly HttpClient http = new() { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+    private readonly HttpClient http;
 
-    /// <summary>The deployment named by SETTLEMENT_API, otherwise the local stack.</summary>
+    /// <param name="token">Bearer token: in its name decisions are taken. Null for none.</param>
+    public SettlementApi(Uri address, string? token = null)
+    {
+        http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+        if (token is not null) http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+    }
+
+    /// <summary>
+    /// The deployment named by SETTLEMENT_API, otherwise the local stack; with the token of SETTLEMENT_TOKEN, otherwise, for the local
+    /// stack, one of its own in the user's name.
+    /// </summary>
     /// <exception cref="DevStackException">Neither, or SETTLEMENT_API is no address.</exception>
-    public static SettlementApi FromEnvironment(Func<StackEndpoints> local)
+    public static SettlementApi FromEnvironment(Func<StackEndpoints> local, TimeProvider time)
     {
         var named = Environment.GetEnvironmentVariable("SETTLEMENT_API");
-        if (string.IsNullOrEmpty(named)) return new SettlementApi(local().SettlementApi);
+        var token = Environment.GetEnvironmentVariable("SETTLEMENT_TOKEN") is { Length: > 0 } given ? given : null;
+        if (string.IsNullOrEmpty(named)) return new SettlementApi(local().SettlementApi, token ?? local().Token(time.GetUtcNow()));
         return Uri.TryCreate(named, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
-            ? new SettlementApi(new Uri(named.TrimEnd('/') + "/"))
+            ? new SettlementApi(new Uri(named.TrimEnd('/') + "/"), token)
             : throw new DevStackException($"SETTLEMENT_API is '{named}': expected an address such as http://127.0.0.1:8080");
     }
 
@@ -45,6 +66,12 @@ internal sealed class SettlementApi(Uri address) : IDisposable
     public Task EndDayAsync(BusinessDay day, CancellationToken token) => SendAsync(HttpMethod.Post, $"days/{day}/end", token);
 
     public Task CloseDayAsync(BusinessDay day, CancellationToken token) => SendAsync(HttpMethod.Post, $"days/{day}/close", token);
+
+    public Task RepairDayAsync(BusinessDay day, CancellationToken token) => SendAsync(HttpMethod.Post, $"days/{day}/repair", token);
+
+    /// <param name="attempt">The attempt whose difference was seen.</param>
+    public Task AcceptDayAsync(BusinessDay day, int? attempt, string reason, CancellationToken token) =>
+        SendAsync(HttpMethod.Post, $"days/{day}/accept", token, new JsonObject { ["reason"] = reason, ["attempt"] = attempt });
 
     /// <returns>Null when the service has not heard of the day.</returns>
     public async Task<DayState?> DayAsync(BusinessDay day, CancellationToken token)
@@ -59,7 +86,8 @@ internal sealed class SettlementApi(Uri address) : IDisposable
     {
         using var document = JsonDocument.Parse(json);
         var day = document.RootElement;
-        return new DayState(Text(day, "status") ?? "Open", Text(day, "refusal"), Text(day, "detail"));
+        int? attempt = day.TryGetProperty("attempt", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : null;
+        return new DayState(Text(day, "status") ?? "Open", Text(day, "refusal"), Text(day, "detail"), attempt);
     }
 
     /// <returns>The body of GET <paramref name="path"/>.</returns>
@@ -91,18 +119,19 @@ internal sealed class SettlementApi(Uri address) : IDisposable
         if ((int)status is < 200 or > 299) throw new DevStackException($"{method} /{path}: {DescribeProblem((int)status, body)}");
     }
 
-    private async Task<string> SendAsync(HttpMethod method, string path, CancellationToken token)
+    private async Task<string> SendAsync(HttpMethod method, string path, CancellationToken token, JsonObject? json = null)
     {
-        var (status, body) = await TrySendAsync(method, path, token);
+        var (status, body) = await TrySendAsync(method, path, token, json);
         Check(method, path, status, body);
         return body;
     }
 
-    private async Task<(HttpStatusCode Status, string Body)> TrySendAsync(HttpMethod method, string path, CancellationToken token)
+    private async Task<(HttpStatusCode Status, string Body)> TrySendAsync(HttpMethod method, string path, CancellationToken token, JsonObject? json = null)
     {
         try
         {
             using var request = new HttpRequestMessage(method, path);
+            if (json is not null) request.Content = new StringContent(json.ToJsonString(), Encoding.UTF8, "application/json");
             using var response = await http.SendAsync(request, token);
             return (response.StatusCode, await response.Content.ReadAsStringAsync(token));
         }

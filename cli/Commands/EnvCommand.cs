@@ -5,12 +5,12 @@ namespace StreamSettlement.Cli.Commands;
 /// <summary>Prints the running stack's addresses: <c>eval "$(./settlement env)"</c>.</summary>
 internal static class EnvCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, TimeProvider time)
     {
-        var command = new Command("env", "Print the running stack's addresses as shell variables.");
+        var command = new Command("env", "Print the running stack's addresses, passwords and a token for decisions as shell variables.");
         command.SetAction(_ =>
         {
-            foreach (var (name, value) in LocalStates.Running().Variables()) terminal.Line($"{name}={ShellQuote(value)}");
+            foreach (var (name, value) in LocalStates.Running().Variables(time.GetUtcNow())) terminal.Line($"{name}={ShellQuote(value)}");
             return ExitCodes.Done;
         });
         return command;

@@ -29,6 +29,18 @@ internal static class Options
         CustomParser = result => ParseDay(result, "day"),
     };
 
+    public static Option<string> Reason() => new("--reason")
+    {
+        Description = "Why; written down with the decision, for whoever asks years later.",
+        Required = true,
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value.Trim();
+            if (text.Length == 0) result.AddError("--reason is empty: expected a text.");
+            return text;
+        },
+    };
+
     private static int? ParseNumber(ArgumentResult result, string name, int least, int most)
     {
         var text = result.Tokens.Single().Value;

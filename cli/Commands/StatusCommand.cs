@@ -33,7 +33,7 @@ internal static class StatusCommand
     {
         // With SETTLEMENT_API another deployment is meant, of which nothing but the API is known.
         var local = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SETTLEMENT_API")) ? LocalStates.Running() : null;
-        using var api = SettlementApi.FromEnvironment(LocalStates.Running);
+        using var api = SettlementApi.FromEnvironment(LocalStates.Running, time);
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
         var services = new JsonObject { ["settlement"] = await HealthAsync(http, api.Address, token) };
         if (local is not null)

@@ -83,7 +83,8 @@ internal sealed class LocalStack : IAsyncDisposable
         Ingest = ServiceProcess.Ingest(services, State, time, Port(ports?.Ingest));
         await ServiceProcess.WaitUntilReadyAsync([Aggregator, Ingest, Settlement], token);
         report($"the services are ready: settlement {Settlement.Address} ingest {Ingest.Address} aggregator {Aggregator.Address}");
-        new StackEndpoints(Settlement.Address, Ingest.Address, Aggregator.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString).Write(State);
+        new StackEndpoints(Settlement.Address, Ingest.Address, Aggregator.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString,
+            ServiceProcess.SigningKey(State)).Write(State);
     }
 
     /// <summary>Returns, with a paragraph for a person, when one of the processes ends though nobody stopped it.</summary>

@@ -9,7 +9,9 @@ namespace StreamSettlement.DevStack;
 /// <summary>Where a running stack is reached; written beside its pid files for the commands of other terminals.</summary>
 /// <param name="MySql">Connection string of the owner of the source database.</param>
 /// <param name="Postgres">Connection string of the services.</param>
-internal sealed record StackEndpoints(Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres)
+/// <param name="SigningKey">Key of the tokens that the settlement service accepts.</param>
+internal sealed record StackEndpoints(
+    Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres, string SigningKey)
 {
     private const string FileName = "endpoints.json";
 
@@ -27,13 +29,17 @@ internal sealed record StackEndpoints(Uri SettlementApi, Uri IngestApi, Uri Aggr
 
     public static void Remove(StateDirectory state) => File.Delete(Path.Combine(state.RunDirectory, FileName));
 
-    /// <summary>The addresses as variables of the environment, by their public names.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Variables()
+    /// <summary>A bearer token in the name of the user who runs this.</summary>
+    public string Token(DateTimeOffset now) => OperatorToken.Mint(SigningKey, Environment.UserName, now);
+
+    /// <summary>The addresses and a fresh token as variables of the environment, by their public names.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Variables(DateTimeOffset now)
     {
         var (mysql, postgres) = (new MySqlConnectionStringBuilder(MySql), new NpgsqlConnectionStringBuilder(Postgres));
         return
         [
             new("SETTLEMENT_API", Address(SettlementApi)),
+            new("SETTLEMENT_TOKEN", Token(now)),
             new("INGEST_API", Address(IngestApi)),
             new("AGGREGATOR_API", Address(AggregatorApi)),
             new("KAFKA_BOOTSTRAP", KafkaBootstrap),

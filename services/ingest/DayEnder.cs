@@ -11,7 +11,7 @@ namespace StreamSettlement.Ingest;
 /// the next active ingest take it again with the same cutoff, the same attempt and the same totals.
 /// </summary>
 internal sealed class DayEnder(
-    DayBook days, BusinessCalendar calendar, ISourceSession source, ILog log, Backfill backfill, IngestTelemetry telemetry)
+    DayBook days, BusinessCalendar calendar, ISourceSession source, ILog log, Backfill backfill, IngestMeters meters, IngestTelemetry telemetry)
 {
     private readonly Dictionary<BusinessDay, Task<IReadOnlyDictionary<SourceStream, ControlTotals>>> _totals = [];
     private BusinessDay? _scheduledUntil;
@@ -92,6 +92,20 @@ internal sealed class DayEnder(
             telemetry.DayRepublished(record.Day, views, ads);
             await MarkAsync(record, horizon, await source.ReadTotalsAsync(record.Day, horizon, cancel), cancel);
         }
+    }
+
+    /// <summary>
+    /// Reads a day's totals again and marks its next attempt with them, whether they have changed or not: settlement then compares what was
+    /// counted with what is there now, and posts what came late. Both streams stand exactly at <paramref name="horizon"/>.
+    /// </summary>
+    public async Task AuditAsync(BusinessDay day, SourceTime horizon, CancellationToken cancel)
+    {
+        var before = days.Find(day)!;
+        var totals = await source.ReadTotalsAsync(day, horizon, cancel);
+        var changed = SourceStreams.All.Any(stream => totals[stream] != before.TotalsOf(stream));
+        meters.Audited(changed);
+        telemetry.DayAudited(day, before.Attempt + 1, changed);
+        await MarkAsync(before, horizon, totals, cancel);
     }
 
     /// <remarks>

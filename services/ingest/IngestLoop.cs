@@ -8,7 +8,7 @@ namespace StreamSettlement.Ingest;
 
 /// <summary>
 /// Waits until this ingest is the active one, then goes round: take commands, look at the source, read both streams up to the
-/// horizon, end and repair days. Whatever it needs to know stands in the cursor topic, so every fault ends in the same place: the
+/// horizon, end, repair and audit days. Whatever it needs to know stands in the cursor topic, so every fault ends in the same place: the
 /// beginning, with the stored cursors.
 /// </summary>
 internal sealed class IngestLoop(
@@ -105,19 +105,23 @@ internal sealed class IngestLoop(
         readiness.Expect("kafka");
         var stored = await outages.RetryAsync("kafka", fault => fault is LogUnavailableException,
             async token => await log.OpenAsync(token), cancel);
-        var (pumps, ender, days, since) = await ResumeAsync(session, stored, cancel);
+        var (pumps, ender, rows, days, since) = await ResumeAsync(session, stored, cancel);
         meters.Active = true;
         readiness.Say("active");
         await ender.FinishMarkingAsync(cancel);
         await using var reading = await feed.StartAsync(cancel);
         SourceLook? proved = null;
+        var proofs = new ProofWatch();
         while (true)
         {
-            var look = await TakeCommandsAsync(session, ender, days, cancel);
+            var look = await TakeCommandsAsync(session, ender, rows, cancel);
             if (options.EndOfDaySchedule) await ender.AcceptDueDaysAsync(since, look.Now, cancel);
 
             // What a fresh list showed stays true; an old one may miss a transaction that began since.
             if (look.IsFresh || look.Open is null) proved = look;
+            var (unproved, isAlarm) = proofs.Seen(look);
+            meters.Unproved(unproved);
+            if (isAlarm) telemetry.Unproved(unproved);
             if (proved is null)
             {
                 await RestAsync(FreshLookAfter, cancel);
@@ -134,6 +138,7 @@ internal sealed class IngestLoop(
             meters.Drained(plan.Below);
             if (plan.Ends is { } cutoff) await ender.EndAsync(cutoff, cancel);
             else if (plan.Repairs) await ender.RepairAsync(plan.Below, cancel);
+            else if (plan.Audits is { } day) await ender.AuditAsync(day, plan.Below, cancel);
             else await RestAsync(days.PendingCutoff is null ? options.PollInterval : FreshLookAfter, cancel);
         }
     }
@@ -162,11 +167,11 @@ internal sealed class IngestLoop(
             pumps.Add(new StreamPump(stream, session, log, resumed, options, meters, time));
             telemetry.Resumed(stream, resumed.Position, resumed.Epoch);
         }
-        var days = new DayBook();
+        var days = new DayBook(new AuditSchedule(options.AuditEvery, options.AuditDays));
         foreach (var (key, json) in stored)
             if (key.StartsWith(DayRecord.KeyPrefix, StringComparison.Ordinal)) days.Set(ControlJson.Deserialize<DayRecord>(json));
-        var ender = new DayEnder(days, _calendar, session, log, new Backfill(session, log, options, meters), telemetry);
-        return new Active(pumps, ender, days, since);
+        var ender = new DayEnder(days, _calendar, session, log, new Backfill(session, log, options, meters), meters, telemetry);
+        return new Active(pumps, ender, new RowPublisher(pumps, session, log, options, meters, telemetry), days, since);
     }
 
     private async Task<SourceLook> LookAsync(ISourceSession session, bool fresh, CancellationToken cancel)
@@ -182,7 +187,7 @@ internal sealed class IngestLoop(
     }
 
     /// <summary>Looks at the source after the commands were taken from the queue: a day's cutoff is no earlier than its command.</summary>
-    private async Task<SourceLook> TakeCommandsAsync(ISourceSession session, DayEnder ender, DayBook days, CancellationToken cancel)
+    private async Task<SourceLook> TakeCommandsAsync(ISourceSession session, DayEnder ender, RowPublisher rows, CancellationToken cancel)
     {
         var asked = new List<CommandQueue.Submitted>();
         while (commands.TryTake(out var submitted)) asked.Add(submitted);
@@ -191,7 +196,8 @@ internal sealed class IngestLoop(
             var look = await LookAsync(session, fresh: true, cancel);
             foreach (var submitted in asked)
             {
-                await ender.AcceptAsync(submitted.Command, look.Now, cancel);
+                if (submitted.Command.Kind == CommandKind.PublishRow) await rows.AcceptAsync(submitted.Command, cancel);
+                else await ender.AcceptAsync(submitted.Command, look.Now, cancel);
                 submitted.Taken.TrySetResult();
             }
             return look;
@@ -226,7 +232,7 @@ internal sealed class IngestLoop(
         await rest.CancelAsync();
     }
 
-    private sealed record Active(IReadOnlyList<StreamPump> Pumps, DayEnder Ender, DayBook Days, BusinessDay Since);
+    private sealed record Active(IReadOnlyList<StreamPump> Pumps, DayEnder Ender, RowPublisher Rows, DayBook Days, BusinessDay Since);
 }
 
 /// <summary>Subscribes to the commands. Only the active ingest does: a standby would take commands that it can't carry out.</summary>

@@ -46,6 +46,17 @@ internal sealed class IngestOptions : IValidatableObject
     public TimeSpan EndOfDayGrace { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>
+    /// How often a day that has ended is audited: its totals are read from the source again and its next attempt is marked. Default 1 day,
+    /// from 1 s to 7 days.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan AuditEvery { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>Days after its cutoff for which a day is audited. Default 7, from 0 (never) to 366.</summary>
+    [Range(0, 366)]
+    public int AuditDays { get; set; } = 7;
+
+    /// <summary>
     /// Read without the PROCESS privilege, trusting that no transaction stays open longer than the safety lag. Default false.
     /// </summary>
     public bool TrustSafetyLag { get; set; }

@@ -61,6 +61,26 @@ internal sealed partial class IngestTelemetry(ILogger<IngestTelemetry> log)
 
     [LoggerMessage(114, LogLevel.Warning, "reading has been held back for {Age} by {Holder}")]
     public partial void HeldBack(TimeSpan age, string holder);
+
+    [LoggerMessage(115, LogLevel.Warning,
+        "nothing new has been read for {Age}: MySQL's list of transactions can't be proved fresh. Another reader asks for information_schema.innodb_trx "
+        + "more often than every 100 ms; have it ask less often")]
+    public partial void Unproved(TimeSpan age);
+
+    public void DayAudited(BusinessDay day, int attempt, bool changed)
+    {
+        if (changed) DayChanged(day, attempt);
+        else DayUnchanged(day, attempt);
+    }
+
+    [LoggerMessage(116, LogLevel.Information, "{Day}: audited, the source's totals are what they were; marked as attempt {Attempt}")]
+    private partial void DayUnchanged(BusinessDay day, int attempt);
+
+    [LoggerMessage(117, LogLevel.Warning, "{Day}: audited, the source's totals are not what they were; marked as attempt {Attempt} for settlement to compare")]
+    private partial void DayChanged(BusinessDay day, int attempt);
+
+    [LoggerMessage(118, LogLevel.Information, "{Stream} row {Row} was published afresh for {By}")]
+    public partial void RowPublished(string stream, long row, string by);
 }
 
 /// <summary>Meters of ingest, <c>settlement_ingest_*</c>.</summary>
@@ -76,6 +96,8 @@ internal sealed class IngestMeters : IDisposable
     private readonly Gauge<double> _lag;
     private readonly Gauge<double> _heldBack;
     private readonly Gauge<double> _ahead;
+    private readonly Gauge<double> _unproved;
+    private readonly Counter<long> _audits;
     private SourceTime _now;
     private long _firstReadMs;
 
@@ -91,6 +113,8 @@ internal sealed class IngestMeters : IDisposable
         _lag = _meter.CreateGauge<double>("settlement_ingest_lag_seconds", description: "MySQL's clock less the bound that both streams have reached.");
         _heldBack = _meter.CreateGauge<double>("settlement_ingest_held_back_seconds", description: "Age of the open transaction or statement that holds the horizon back; 0 for none.");
         _ahead = _meter.CreateGauge<double>("settlement_ingest_future_seconds", description: "How far the newest updated_at is ahead of MySQL's clock; 0 for not at all.");
+        _unproved = _meter.CreateGauge<double>("settlement_ingest_unproved_seconds", description: "How long MySQL's list of transactions could not be proved fresh: for so long nothing new is read.");
+        _audits = _meter.CreateCounter<long>("settlement_ingest_audits_total", description: "Audits of ended days, by outcome: unchanged, or changed totals of the source.");
         _meter.CreateObservableGauge("settlement_ingest_active", () => Active ? 1 : 0, description: "1 for the active ingest, 0 for a standby.");
         _meter.CreateObservableGauge("settlement_ingest_first_read_timestamp_seconds", FirstRead, description: "When the first page with rows had been asked for, since this start; seconds since the epoch.");
     }
@@ -119,6 +143,10 @@ internal sealed class IngestMeters : IDisposable
         _now = look.Now;
         _heldBack.Record(plan.HeldBackBy is null ? 0 : Math.Max(0, (look.Now - plan.HeldBackBy.Since).TotalSeconds));
     }
+
+    public void Unproved(TimeSpan age) => _unproved.Record(Math.Max(0, age.TotalSeconds));
+
+    public void Audited(bool changed) => _audits.Add(1, new KeyValuePair<string, object?>("outcome", changed ? "changed" : "unchanged"));
 
     public void Drained(SourceTime below) => _lag.Record(Math.Max(0, (_now - below).TotalSeconds));
 

@@ -49,7 +49,12 @@ internal interface ISettlementSession : IAsyncDisposable
     Task SaveMarksAsync(RunPlan plan, CancellationToken cancel);
 
     /// <summary>Saves the run with its manifest.</summary>
-    Task SaveRunAsync(RunPlan plan, int attempt, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel);
+    /// <param name="accepted">The difference that the day was posted with; null when it balanced.</param>
+    Task SaveRunAsync(
+        RunPlan plan, int attempt, Acceptance? accepted, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel);
+
+    /// <summary>Saves that a day's difference was accepted; the first acceptance at an attempt stands.</summary>
+    Task AcceptAsync(BusinessDay day, Acceptance acceptance, CancellationToken cancel);
 
     /// <summary>Saves what was decided about a day and appends to its journal, which may already hold events of this session.</summary>
     Task SaveDayAsync(BusinessDay day, DayRecord record, IReadOnlyList<DayJournalEvent> events, CancellationToken cancel);

@@ -21,6 +21,6 @@ return await ServiceHost.RunAsync<SettlementOptions>(
         services.AddHostedService<SettlementService>();
         services.AddHostedService<KafkaWatch>();
         services.AddControlTopics(options.KafkaBootstrap, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
-        SettlementApi.AddTo(services);
+        SettlementApi.AddTo(services, options);
     },
     SettlementApi.Map);

@@ -23,12 +23,16 @@ internal sealed class SettlementOptions : IValidatableObject
     /// <summary>Zone of the business date, as IANA names it; only to tell a day in the future. Default Asia/Seoul.</summary>
     public string BusinessZone { get; init; } = "Asia/Seoul";
 
+    /// <summary>Whose tokens are believed where a decision needs a name.</summary>
+    public AuthOptions Auth { get; init; } = new();
+
     public DateTimeZone Zone => DateTimeZoneProviders.Tzdb[BusinessZone];
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (DateTimeZoneProviders.Tzdb.GetZoneOrNull(BusinessZone) is null)
             yield return new ValidationResult("expected an IANA time zone such as Asia/Seoul", [nameof(BusinessZone)]);
+        foreach (var (setting, expected) in Auth.Refusals()) yield return new ValidationResult($"{setting}: {expected}", [nameof(Auth)]);
         if (PostgresRefusal() is { } refusal) yield return new ValidationResult(refusal, [nameof(Postgres)]);
     }
 

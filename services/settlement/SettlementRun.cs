@@ -32,7 +32,7 @@ internal static class SettlementRun
         await session.SaveMarksAsync(plan, cancel);
         if (entries.Count == 0 && facts.Record.PostedAt is not null) return null;
 
-        await session.SaveRunAsync(plan, facts.Attempt!.Value, entries, cancel);
+        await session.SaveRunAsync(plan, facts.Attempt!.Value, facts.Accepted, entries, cancel);
         var own = adjusted.GetValueOrDefault(facts.Day);
         await session.AppendAsync(facts.Day, new DayPosted(facts.Attempt.Value, plan.RunId, own.Lines, Text(own.Amount)), cancel);
         foreach (var (day, sum) in adjusted.Where(other => other.Key != facts.Day))
@@ -60,7 +60,7 @@ internal static class SettlementRun
             entries[kind] = new EntryManifest(entryId, 1, 1, Text(rule.Totals.Amount), rule.CardsUsed);
         }
         await session.SaveMarksAsync(plan, cancel);
-        await session.SaveRunAsync(plan, 1, entries, cancel);
+        await session.SaveRunAsync(plan, 1, null, entries, cancel);
         await session.SaveDayAsync(day, DayRecord.New, [new DayPosted(1, plan.RunId, 1, "0")], cancel);
     }
 

@@ -67,6 +67,8 @@ internal sealed partial class SettlementTelemetry : IDisposable
         GaveUp(_log, day, repairs, detail);
     }
 
+    public void Accepted(BusinessDay day, Acceptance acceptance) => AcceptedBy(_log, day, acceptance.Attempt, acceptance.By, acceptance.Reason, acceptance.Difference);
+
     public void NotSent(string what, BusinessDay day, string reason) => Unsent(_log, what, day, reason);
 
     public void Stopped(Exception fault) => Fault(_log, fault);
@@ -90,6 +92,9 @@ internal sealed partial class SettlementTelemetry : IDisposable
 
     [LoggerMessage(313, LogLevel.Warning, "{What} of {Day} could not be sent, the tables still say it: {Reason}")]
     private static partial void Unsent(ILogger log, string what, BusinessDay day, string reason);
+
+    [LoggerMessage(314, LogLevel.Warning, "{Day}: {By} accepts the difference at attempt {Attempt}, because: {Reason}; {Difference}")]
+    private static partial void AcceptedBy(ILogger log, BusinessDay day, int attempt, string by, string reason, string difference);
 
     [LoggerMessage(319, LogLevel.Critical, "settlement stops: a fault that retrying does not mend")]
     private static partial void Fault(ILogger log, Exception fault);

@@ -51,7 +51,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         {
             ["Settlement__KafkaBootstrap"] = settings.KafkaBootstrap,
             ["Settlement__Postgres"] = settings.Postgres,
+            ["Settlement__Auth__SigningKey"] = SigningKey(state),
         }, settings, state, time, port);
+
+    /// <summary>Made at first use: the key of the tokens that the settlement service accepts.</summary>
+    public static string SigningKey(StateDirectory state) => state.Password("settlement-signing-key");
 
     /// <summary>Waits until /health/ready answers 200.</summary>
     /// <exception cref="DevStackException">The service ended, or was not ready within 90 s; the message says why.</exception>

@@ -64,7 +64,7 @@ internal sealed record DayRecord(
 internal sealed record DayDecision(DayRecord? Save = null, string? Refusal = null, bool IsDoneAlready = false);
 
 /// <summary>The days that were ended or are being ended.</summary>
-internal sealed class DayBook
+internal sealed class DayBook(AuditSchedule audits)
 {
     private readonly SortedDictionary<BusinessDay, DayRecord> _days = [];
 
@@ -84,6 +84,18 @@ internal sealed class DayBook
     /// <summary>Days that end at <paramref name="cutoff"/>, oldest first.</summary>
     public IReadOnlyList<DayRecord> EndingAt(SourceTime cutoff) => [.. In(DayState.Ending).Where(record => record.CutoffTime == cutoff)];
 
+    /// <summary>
+    /// The day whose audit has been due for longest by the time that the streams have reached <paramref name="bound"/>, and since when. One at
+    /// a time: reading a day's totals holds the streams up, and in between they go on.
+    /// </summary>
+    public (DayRecord Record, SourceTime Due)? AuditDue(SourceTime bound)
+    {
+        (DayRecord Record, SourceTime Due)? first = null;
+        foreach (var record in In(DayState.Marked))
+            if (audits.DueSince(record, bound) is { } due && (first is null || due < first.Value.Due)) first = (record, due);
+        return first;
+    }
+
     /// <param name="today">Business day of <paramref name="now"/>.</param>
     /// <param name="now">MySQL's clock, read after the command arrived: the cutoff of a day that is not ended yet.</param>
     public DayDecision Decide(ControlCommand command, BusinessDay today, SourceTime now)
@@ -100,7 +112,8 @@ internal sealed class DayBook
             // While it is being ended or repaired the next marker covers what was asked for.
             CommandKind.RepairDay when record.State != DayState.Marked => new DayDecision(),
             CommandKind.RepairDay => new DayDecision(record with { State = DayState.Repairing }),
-            _ => new DayDecision(Refusal: $"ingest does not know the command {command.Kind}"),
+            // Somebody else's business.
+            _ => new DayDecision(),
         };
     }
 

@@ -7,7 +7,8 @@ namespace StreamSettlement.Ingest.Core;
 /// <param name="Ends">The cutoff that <paramref name="Below"/> is, when everything below it is known to be committed.</param>
 /// <param name="Repairs">Days may be repaired with <paramref name="Below"/> as their horizon.</param>
 /// <param name="HeldBackBy">Null where only the safety lag or a cutoff holds the round back.</param>
-internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repairs, OpenWork? HeldBackBy)
+/// <param name="Audits">The day that is audited with <paramref name="Below"/> as its horizon.</param>
+internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repairs, OpenWork? HeldBackBy, BusinessDay? Audits = null)
 {
     public static RoundPlan Of(SourceLook look, TimeSpan safetyLag, DayBook days, IEnumerable<SourcePosition> positions)
     {
@@ -15,14 +16,17 @@ internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repair
         if (days.PendingCutoff is { } cutoff && (cutoff <= horizon.Below || Horizon.IsSettled(look, cutoff)))
             return new RoundPlan(cutoff, cutoff, Repairs: false, null);
         var below = days.PendingCutoff is { } pending ? SourceTime.Min(pending, horizon.Below) : horizon.Below;
-        if (!days.Repairing.Any()) return new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
-
-        // A repair needs both streams at one bound that lies above everything published and above the day's cutoff, but not at the
-        // newest: in a backlog it need not wait for its end.
+        // A repair or an audit needs both streams at one bound that lies above everything published, but not at the newest: in a backlog it
+        // need not wait for its end.
         var reached = new SourceTime(checked(positions.Max().UpdatedAt.Micros + 1));
-        var repairAt = days.Repairing.Select(record => record.CutoffTime).Append(reached).Max();
-        return repairAt <= below
-            ? new RoundPlan(repairAt, null, Repairs: true, horizon.HeldBackBy)
-            : new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
+        var plan = new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
+        if (days.Repairing.Any())
+        {
+            var repairAt = days.Repairing.Select(record => record.CutoffTime).Append(reached).Max();
+            return repairAt <= below ? plan with { Below = repairAt, Repairs = true } : plan;
+        }
+        if (days.AuditDue(below) is not var (record, due)) return plan;
+        var auditAt = SourceTime.Max(due, reached);
+        return auditAt <= below ? plan with { Below = auditAt, Audits = record.Day } : plan;
     }
 }

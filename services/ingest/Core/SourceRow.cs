@@ -5,6 +5,9 @@ namespace StreamSettlement.Ingest.Core;
 /// <summary>One row of either table as it was when it was read. A mutable struct: a page of 25,000 of them is one array.</summary>
 internal struct SourceRow
 {
+    /// <summary>The only <see cref="Status"/> of a view that counts.</summary>
+    public const int Completed = 3;
+
     public long Id;
     public long MemberId;
     public long ContentId;

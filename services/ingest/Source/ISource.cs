@@ -37,6 +37,9 @@ internal interface ISourceSession : IAsyncDisposable
     /// <returns>The page; its <see cref="Page.NextId"/> is where the next one begins.</returns>
     Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel);
 
+    /// <returns>A page of one row, or of none where the source has no such row; whatever its time and status.</returns>
+    Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel);
+
     /// <summary>Control totals of both streams for a day's rows updated before <paramref name="below"/>.</summary>
     Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel);
 }

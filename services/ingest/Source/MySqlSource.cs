@@ -66,6 +66,9 @@ internal sealed class MySqlSession : ISourceSession
     public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
         AsideAsync((connection, pages) => pages[stream].ReadDay(connection, day, ids, below, rowsMax), cancel);
 
+    public Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel) =>
+        AsideAsync((connection, pages) => pages[stream].ReadRow(connection, id), cancel);
+
     public async Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel)
     {
         var totals = await Task.WhenAll(SourceStreams.All.Select(stream =>

@@ -66,6 +66,9 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
             : new Page([], 0, SourcePosition.Beginning, isLast: true, _ => { });
     }
 
+    public Page ReadRow(MySqlConnection connection, long id) =>
+        Fetch(connection, rowsFound: 1, $"from {_table} force index (primary) where id = {id}", SourcePosition.Beginning, isLast: true, nextId: 0);
+
     private Ends FindEnds(MySqlConnection connection, string range)
     {
         using var command = new MySqlCommand(

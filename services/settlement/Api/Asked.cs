@@ -7,6 +7,8 @@ namespace StreamSettlement.Settlement.Api;
 /// <summary>Reads what a request asks for. What it can't read becomes one problem that names the parameter, the value and what is expected.</summary>
 internal sealed class Asked
 {
+    private const int ReasonMax = 2_000;
+
     private readonly List<string> _problems = [];
 
     /// <summary>400 with every parameter that could not be read, or null when all could.</summary>
@@ -47,6 +49,14 @@ internal sealed class Asked
     {
         if (!Periods.TryParse(text ?? "day", out var period)) Refuse("period", text, "day, week, month or year");
         return period;
+    }
+
+    /// <summary>Why somebody decides as he does: some text, so that it can be understood years later.</summary>
+    public string Reason(string? text)
+    {
+        var reason = text?.Trim() ?? "";
+        if (reason.Length is 0 or > ReasonMax) Refuse("reason", text, $"a text of at most {ReasonMax} characters");
+        return reason;
     }
 
     /// <summary>One of <paramref name="choices"/>; the first is the default.</summary>

@@ -11,6 +11,9 @@ internal static class Problems
     public static IResult NotFound(string detail) =>
         Results.Problem(statusCode: StatusCodes.Status404NotFound, title: "Not found", detail: detail);
 
+    public static IResult Refused(string detail) =>
+        Results.Problem(statusCode: StatusCodes.Status409Conflict, title: "Refused", detail: detail);
+
     public static IResult InTheFuture(BusinessDay day, BusinessDay today, string zone) =>
         Results.Problem(statusCode: StatusCodes.Status422UnprocessableEntity, title: "The day is in the future",
             detail: $"{day} has not begun: today is {today} in {zone}");

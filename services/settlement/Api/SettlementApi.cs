@@ -11,8 +11,10 @@ namespace StreamSettlement.Settlement.Api;
 /// <summary>The HTTP surface: slices, problem details, OpenAPI.</summary>
 internal static class SettlementApi
 {
-    public static void AddTo(IServiceCollection services)
+    public static void AddTo(IServiceCollection services, SettlementOptions options)
     {
+        OperatorAuth.AddTo(services, options.Auth);
+        services.AddSingleton<DayAcceptance>();
         services.AddSingleton<DayQuery>();
         services.AddSingleton<StatsQuery>();
         services.AddSingleton<LedgerQuery>();
@@ -44,6 +46,8 @@ internal static class SettlementApi
     {
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.UseSwagger();
         app.UseSwaggerUI(ui => ui.DocumentTitle = "Stream Settlement");
         app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();

@@ -14,7 +14,7 @@ internal enum CloseRefusal
     /// <summary>A dead letter of the day, or of no known day, waits for a decision.</summary>
     DeadLetters,
 
-    /// <summary>The rollups don't equal the source.</summary>
+    /// <summary>The rollups don't equal the source, and nobody has accepted the difference.</summary>
     OutOfBalance,
 
     /// <summary>Posted at this attempt already.</summary>
@@ -49,7 +49,7 @@ internal static class Closing
         if (facts.Attempt is null) return CloseRefusal.NotIngested;
         if (!facts.Streams.All(stream => stream.IsSealed)) return CloseRefusal.NotSealed;
         if (facts.OpenDeadLetters > 0) return CloseRefusal.DeadLetters;
-        if (!facts.Streams.All(stream => stream.IsBalanced)) return CloseRefusal.OutOfBalance;
+        if (!facts.IsBalanced && facts.Accepted is null) return CloseRefusal.OutOfBalance;
         if (facts.Record is { Status: DayStatus.Posted } record && record.Attempt == facts.Attempt) return CloseRefusal.AlreadyPosted;
         return null;
     }
@@ -70,6 +70,18 @@ internal static class Closing
             _ => new(ClosingStep.Wait, Unless(DayStatus.Open), refusal, detail),
         };
     }
+
+    /// <returns>Why the day's difference can't be accepted now; null when it can.</returns>
+    public static string? AcceptRefusal(DayFacts facts) => Refusal(facts) switch
+    {
+        CloseRefusal.OutOfBalance when facts.Record.Status != DayStatus.OutOfBalance || facts.Record.Attempt != facts.Attempt =>
+            $"settlement is still having {facts.Day} repaired: a difference can be accepted when repairs did not help",
+        CloseRefusal.OutOfBalance when facts.Streams.Any(stream => !stream.MarkersAgree) =>
+            $"partitions of {facts.Day} were given different totals of the source, so there is no difference to accept: repair the day",
+        CloseRefusal.OutOfBalance => null,
+        null => $"{facts.Day} is balanced: there is nothing to accept",
+        { } other => $"{facts.Day} is not out of balance: {Detail(facts, other)}",
+    };
 
     private static ClosingDecision WhenOutOfBalance(DayFacts facts, string? detail, DayStatus waiting)
     {

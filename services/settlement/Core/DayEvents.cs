@@ -13,6 +13,9 @@ internal sealed record RepairAsked(int Attempt, int Repair, string Detail) : Day
 
 internal sealed record DayOutOfBalance(int Attempt, string Detail) : DayJournalEvent;
 
+/// <summary>Somebody took the difference on himself: the day counts as balanced while both sides stay as they are.</summary>
+internal sealed record DayAccepted(int Attempt, string By, string Reason, string Difference) : DayJournalEvent;
+
 /// <param name="Lines">Lines of this day only; other days' are in their own journals as <see cref="DayAdjusted"/>.</param>
 internal sealed record DayPosted(int Attempt, long RunId, long Lines, string AmountMicros) : DayJournalEvent;
 

@@ -54,8 +54,30 @@ internal sealed record DayRecord(
     public static readonly DayRecord New = new(DayStatus.Open, null, 0, null, null, null);
 }
 
+/// <summary>A difference between source and rollups that somebody took on himself.</summary>
+/// <param name="Attempt">The attempt at which it was accepted.</param>
+/// <param name="By">As the token names him.</param>
+/// <param name="Difference">As <see cref="DayFacts.Difference"/> gave it then.</param>
+internal sealed record Acceptance(int Attempt, string By, string Reason, string Difference, DateTimeOffset At);
+
 /// <summary>Everything that decides about a day, read in one snapshot.</summary>
 /// <param name="Attempt">Newest attempt over both streams; null when no marker of the day has arrived.</param>
 /// <param name="OpenDeadLetters">Undecided dead letters of this day or of no known day.</param>
+/// <param name="LastAccepted">The newest acceptance of the day, whether it still holds or not.</param>
 internal sealed record DayFacts(
-    BusinessDay Day, int? Attempt, IReadOnlyList<StreamFacts> Streams, long OpenDeadLetters, DayRecord Record);
+    BusinessDay Day, int? Attempt, IReadOnlyList<StreamFacts> Streams, long OpenDeadLetters, DayRecord Record, Acceptance? LastAccepted = null)
+{
+    public bool IsBalanced => Streams.All(stream => stream.IsBalanced);
+
+    /// <summary>
+    /// Both sides of every stream, to the unit: "view-logs: source 6 rows, id sum 21, 42 s; rollups 5 rows, id sum 15, 35 s. …". Equal texts
+    /// are equal differences.
+    /// </summary>
+    public string Difference => string.Join(". ", Streams.Select(stream => $"{stream.Stream.Name()}: source {stream.Marker}; rollups {stream.Own}"));
+
+    /// <summary>
+    /// The acceptance that stands for these very totals; null when there is none. It holds at later attempts too, as long as nothing on either
+    /// side has moved: an audit that finds the same need not call somebody again.
+    /// </summary>
+    public Acceptance? Accepted => !IsBalanced && Streams.All(stream => stream.MarkersAgree) && LastAccepted?.Difference == Difference ? LastAccepted : null;
+}

@@ -35,6 +35,15 @@ internal static class DayWriter
         await command.ExecuteNonQueryAsync(cancel);
     }
 
+    public static async Task AcceptAsync(NpgsqlConnection connection, BusinessDay day, Acceptance acceptance, CancellationToken cancel)
+    {
+        await using var command = connection.Command("""
+            insert into settlement.acceptance (log_date, attempt, accepted_by, reason, difference, accepted_at)
+            values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+            """, day.Date, acceptance.Attempt, acceptance.By, acceptance.Reason, acceptance.Difference, acceptance.At);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
     public static async Task SaveAsync(NpgsqlConnection connection, BusinessDay day, DayRecord record, DateTimeOffset now, CancellationToken cancel)
     {
         await using var command = connection.Command("""

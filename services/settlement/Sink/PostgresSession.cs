@@ -45,9 +45,12 @@ internal sealed class PostgresSession : ISettlementSession
 
     public Task SaveMarksAsync(RunPlan plan, CancellationToken cancel) => DayWriter.SaveMarksAsync(_connection, plan, cancel);
 
-    public async Task SaveRunAsync(RunPlan plan, int attempt, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel)
+    public Task AcceptAsync(BusinessDay day, Acceptance acceptance, CancellationToken cancel) => DayWriter.AcceptAsync(_connection, day, acceptance, cancel);
+
+    public async Task SaveRunAsync(
+        RunPlan plan, int attempt, Acceptance? accepted, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel)
     {
-        var manifest = await RunReader.ManifestAsync(_connection, plan, attempt, entries, cancel);
+        var manifest = await RunReader.ManifestAsync(_connection, plan, attempt, accepted, entries, cancel);
         await Ledger.SaveRunAsync(_connection, plan, attempt, manifest, _now, cancel);
     }
 

@@ -14,7 +14,7 @@ internal static class DayReader
     private static string ActiveGeneration(string day) =>
         $"coalesce((select generation from rollup.day_generation where log_date = {day}), (select min(id) from rollup.generation where state = 'live'))";
 
-    /// <returns>Days with a marker newer than what was decided, and those that wait.</returns>
+    /// <returns>Days with a marker newer than what was decided, those that wait, and those whose difference was accepted.</returns>
     public static async Task<IReadOnlyList<BusinessDay>> CandidatesAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         // A marker goes to every partition: partition 0 alone tells which days have which attempts, at a fraction of the rows.
@@ -27,6 +27,9 @@ internal static class DayReader
             ) newest
             left join settlement.day_state using (log_date)
             where day_state.log_date is null or status in ('Open', 'Sealed', 'Balanced') or newest.attempt > coalesce(day_state.attempt, 0)
+              or (status = 'OutOfBalance' and exists (
+                select from settlement.acceptance
+                where acceptance.log_date = day_state.log_date and acceptance.attempt = day_state.attempt))
             order by 1
             """);
         await using var reader = await command.ExecuteReaderAsync(cancel);
@@ -50,7 +53,8 @@ internal static class DayReader
         var (generation, attempt, deadLetters) = await NewestAsync(connection, day, cancel);
         var streams = new List<StreamFacts>();
         foreach (var stream in SourceStreams.All) streams.Add(await StreamAsync(connection, day, generation, attempt, stream, cancel));
-        return new DayFacts(day, attempt, streams, deadLetters, await RecordAsync(connection, day, cancel));
+        return new DayFacts(
+            day, attempt, streams, deadLetters, await RecordAsync(connection, day, cancel), await AcceptanceAsync(connection, day, cancel));
     }
 
     private static async Task<(int? Generation, int? Attempt, long DeadLetters)> NewestAsync(
@@ -91,6 +95,18 @@ internal static class DayReader
             sealedPartitions == 0 ? null : new Totals(reader.GetInt64(3), Numbers.UInt64(reader.GetString(4)), reader.GetInt64(5)),
             reader.GetInt32(2) == 1,
             new Totals(reader.GetInt64(6), Numbers.UInt64(reader.GetString(7)), reader.GetInt64(8)));
+    }
+
+    private static async Task<Acceptance?> AcceptanceAsync(NpgsqlConnection connection, BusinessDay day, CancellationToken cancel)
+    {
+        await using var command = connection.Command("""
+            select attempt, accepted_by, reason, difference, accepted_at from settlement.acceptance
+            where log_date = $1 order by attempt desc limit 1
+            """, day.Date);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        return await reader.ReadAsync(cancel)
+            ? new Acceptance(reader.GetInt32(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetMoment(4))
+            : null;
     }
 
     private static async Task<DayRecord> RecordAsync(NpgsqlConnection connection, BusinessDay day, CancellationToken cancel)

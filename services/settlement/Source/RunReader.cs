@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Npgsql;
 using StreamSettlement.Contracts;
@@ -71,9 +72,10 @@ internal static class RunReader
         return new RateCards(cards);
     }
 
-    /// <returns>JSON: day, attempt, generations of the covered days, offsets per stream and partition, rule, cards, program, entries.</returns>
+    /// <returns>JSON: day, attempt, what was accepted, generations of the covered days, offsets per stream and partition, rule, cards, program, entries.</returns>
     public static async Task<string> ManifestAsync(
-        NpgsqlConnection connection, RunPlan plan, int attempt, IReadOnlyDictionary<PriceKind, EntryManifest> entries, CancellationToken cancel)
+        NpgsqlConnection connection, RunPlan plan, int attempt, Acceptance? accepted, IReadOnlyDictionary<PriceKind, EntryManifest> entries,
+        CancellationToken cancel)
     {
         await using var command = connection.Command("""
             select jsonb_build_object(
@@ -98,6 +100,7 @@ internal static class RunReader
         var manifest = JsonNode.Parse((string)(await command.ExecuteScalarAsync(cancel))!)!.AsObject();
         manifest["day"] = plan.Day.ToString();
         manifest["attempt"] = attempt;
+        if (accepted is not null) manifest["accepted"] = JsonSerializer.SerializeToNode(accepted, ControlJson.Options);
         manifest["program"] = ProgramVersion;
         manifest["currency"] = plan.Cards.Currency;
         manifest["entries"] = new JsonObject(entries.Select(entry => KeyValuePair.Create(entry.Key.Name(), (JsonNode?)new JsonObject

@@ -23,6 +23,10 @@ public sealed class CommandLineTests
     [InlineData("close")]
     [InlineData("close 2026-13-01")]
     [InlineData("close 2026-11-21 2026-11-22")]
+    [InlineData("repair")]
+    [InlineData("accept 2026-11-21")]
+    [InlineData("accept --reason why")]
+    [InlineData("accept 2026-11-21 --reason")]
     [InlineData("reset")]
     [InlineData("test everything")]
     [InlineData("bench --rate 5")]
@@ -52,6 +56,7 @@ public sealed class CommandLineTests
     [InlineData("up", "--docker")]
     [InlineData("status", "--json")]
     [InlineData("generate", "--logs --ads --contents --creators --seed --day --days --rate --seconds")]
+    [InlineData("accept", "--reason")]
     [InlineData("reset", "--yes")]
     public async Task The_public_options_are_there(string command, string options)
     {

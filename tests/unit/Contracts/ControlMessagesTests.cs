@@ -20,6 +20,16 @@ public class ControlMessagesTests
             Encoding.UTF8.GetString(ControlJson.Serialize(
                 new ControlCommand(CommandKind.RepairDay, BusinessDay.Of(2026, 11, 21), "settlement", "3 rows short"))));
 
+    [Fact]
+    public void A_command_about_a_dead_letter_or_a_row_names_it()
+    {
+        var discard = new ControlCommand(CommandKind.DiscardDeadLetter, BusinessDay.Of(2026, 11, 21), "alice", "a test row", Letter: 17);
+        Assert.Equal(
+            """{"kind":"DiscardDeadLetter","day":"2026-11-21","by":"alice","reason":"a test row","letter":17}""", Encoding.UTF8.GetString(ControlJson.Serialize(discard)));
+        var publish = ControlJson.Deserialize<ControlCommand>("""{"kind":"PublishRow","day":"2026-11-21","by":"alice","stream":"AdViews","row":5}"""u8);
+        Assert.Equal(new ControlCommand(CommandKind.PublishRow, BusinessDay.Of(2026, 11, 21), "alice", Stream: SourceStream.AdViews, Row: 5), publish);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("null")]

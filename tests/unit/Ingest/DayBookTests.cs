@@ -10,7 +10,7 @@ public class DayBookTests
     private static readonly SourceTime Now = SourceTime.FromUtc(new DateTime(2026, 11, 21, 12, 0, 0, DateTimeKind.Utc));
     private static readonly SourceTime Earlier = Now - TimeSpan.FromHours(1);
 
-    private readonly DayBook _days = new();
+    private readonly DayBook _days = new(new AuditSchedule(TimeSpan.FromDays(1), 7));
 
     [Fact]
     public void Ending_a_day_fixes_its_cutoff()
@@ -59,6 +59,33 @@ public class DayBookTests
     {
         Have(Enum.Parse<DayState>(state));
         Assert.Equal(new DayDecision(), Decide(CommandKind.RepairDay, Today));
+    }
+
+    [Theory]
+    [InlineData(CommandKind.PublishRow)]
+    [InlineData(CommandKind.RedriveDeadLetter)]
+    [InlineData(CommandKind.DiscardDeadLetter)]
+    public void What_is_no_business_of_days_is_passed_over(CommandKind kind) => Assert.Equal(new DayDecision(), Decide(kind, Today));
+
+    [Fact]
+    public void The_audit_that_has_been_due_for_longest_comes_first()
+    {
+        foreach (var back in new[] { 1, 3, 2 })
+            _days.Set(DayRecord.Ending(Today.AddDays(-back), Now - TimeSpan.FromDays(back), "schedule") with { State = DayState.Marked, Attempt = 1, Horizon = (Now - TimeSpan.FromDays(back)).Micros });
+        var at = Now + TimeSpan.FromMinutes(1);
+        // Of each the newest audit time, all of them this moment: of equals the oldest day.
+        Assert.Equal((Today.AddDays(-3), Now), (_days.AuditDue(at)!.Value.Record.Day, _days.AuditDue(at)!.Value.Due));
+        Assert.Null(_days.AuditDue(Now - TimeSpan.FromDays(2.5)));
+    }
+
+    [Theory]
+    [InlineData(nameof(DayState.Ending))]
+    [InlineData(nameof(DayState.Repairing))]
+    [InlineData(nameof(DayState.Marking))]
+    public void A_day_that_is_being_ended_or_repaired_is_not_audited(string state)
+    {
+        Have(Enum.Parse<DayState>(state));
+        Assert.Null(_days.AuditDue(Now + TimeSpan.FromDays(2)));
     }
 
     [Fact]

@@ -9,7 +9,7 @@ public class RoundPlanTests
     private static readonly TimeSpan Lag = TimeSpan.FromSeconds(5);
     private static readonly BusinessDay Day = BusinessDay.Of(2026, 11, 21);
 
-    private readonly DayBook _days = new();
+    private readonly DayBook _days = new(new AuditSchedule(TimeSpan.FromHours(1), 1));
 
     [Fact]
     public void Usually_both_streams_are_read_up_to_the_horizon() =>
@@ -71,6 +71,38 @@ public class RoundPlanTests
         Repair(Now - TimeSpan.FromSeconds(1));
         Assert.Equal(new RoundPlan(Now - Lag, null, Repairs: false, null), Plan(fresh: false));
     }
+
+    [Fact]
+    public void An_audit_stands_at_its_time_or_just_above_everything_published()
+    {
+        var cutoff = Now - TimeSpan.FromHours(3) - TimeSpan.FromMinutes(20);
+        Marked(cutoff);
+        var due = cutoff + TimeSpan.FromHours(3);
+        Assert.Equal(new RoundPlan(due, null, Repairs: false, null, Audits: Day), Plan(fresh: false));
+        var reached = Now - TimeSpan.FromMinutes(1);
+        Assert.Equal(
+            new RoundPlan(reached + TimeSpan.FromMicroseconds(1), null, Repairs: false, null, Audits: Day),
+            RoundPlan.Of(new SourceLook(Now, [], true), Lag, _days, [new SourcePosition(reached, 7), SourcePosition.Beginning]));
+    }
+
+    [Fact]
+    public void An_audit_waits_for_the_horizon()
+    {
+        Marked(Now - TimeSpan.FromHours(1));
+        Assert.Equal(new RoundPlan(Now - Lag, null, Repairs: false, null), Plan(fresh: false));
+    }
+
+    [Fact]
+    public void A_repair_comes_before_an_audit()
+    {
+        Marked(Now - TimeSpan.FromHours(2));
+        _days.Set(DayRecord.Ending(Day.AddDays(-1), Now - TimeSpan.FromHours(5), "alice") with { State = DayState.Repairing, Attempt = 1 });
+        var plan = Plan(fresh: false);
+        Assert.Equal((true, null), (plan.Repairs, plan.Audits));
+    }
+
+    private void Marked(SourceTime cutoff) =>
+        _days.Set(DayRecord.Ending(Day, cutoff, "schedule") with { State = DayState.Marked, Attempt = 1, Horizon = cutoff.Micros });
 
     private void Repair(SourceTime cutoff) => _days.Set(DayRecord.Ending(Day, cutoff, "alice") with { State = DayState.Repairing, Attempt = 1 });
 

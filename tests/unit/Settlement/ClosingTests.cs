@@ -60,6 +60,48 @@ public class ClosingTests
     }
 
     [Fact]
+    public void An_accepted_difference_counts_as_balanced_also_at_a_later_attempt_with_the_same_totals()
+    {
+        var facts = Accepted(OutOfBalance(4));
+        Assert.Equal((ClosingStep.Post, (CloseRefusal?)null), (Closing.Decide(facts).Step, Closing.Decide(facts).Refusal));
+        Assert.Equal(ClosingStep.Post, Closing.Decide(facts with { Attempt = 5 }).Step);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(0)]
+    public void Other_totals_are_another_difference(long missing)
+    {
+        var facts = Accepted(OutOfBalance(4)) with { Attempt = 5, Streams = Facts(5, 3, 0, missing).Streams };
+        Assert.Null(facts.Accepted);
+        Assert.Equal(missing == 0 ? null : CloseRefusal.OutOfBalance, Closing.Refusal(facts));
+    }
+
+    [Fact]
+    public void An_acceptance_leaves_the_other_refusals_in_force()
+    {
+        Assert.Equal(CloseRefusal.DeadLetters, Closing.Refusal(Accepted(OutOfBalance(4)) with { OpenDeadLetters = 1 }));
+        Assert.Equal(CloseRefusal.AlreadyPosted, Closing.Refusal(Accepted(OutOfBalance(4)) with { Record = Posted(4) }));
+    }
+
+    [Fact]
+    public void Only_a_difference_that_repairs_did_not_help_can_be_accepted()
+    {
+        Assert.Null(Closing.AcceptRefusal(OutOfBalance(4)));
+        Assert.Contains("still having", Closing.AcceptRefusal(Facts(1, 3, 0, 1)), StringComparison.Ordinal);
+        Assert.Contains("still having", Closing.AcceptRefusal(OutOfBalance(4) with { Attempt = 5 }), StringComparison.Ordinal);
+        Assert.Contains("nothing to accept", Closing.AcceptRefusal(Facts(1, 3, 0, 0)), StringComparison.Ordinal);
+        Assert.Contains("dead letters", Closing.AcceptRefusal(OutOfBalance(4) with { OpenDeadLetters = 2 }), StringComparison.Ordinal);
+        var disagreeing = OutOfBalance(4);
+        disagreeing = disagreeing with { Streams = [disagreeing.Streams[0], disagreeing.Streams[1] with { MarkersAgree = false }] };
+        Assert.Contains("different totals", Closing.AcceptRefusal(disagreeing), StringComparison.Ordinal);
+    }
+
+    private static DayFacts OutOfBalance(int attempt) => Facts(attempt, 3, 0, missing: 1, new(DayStatus.OutOfBalance, attempt, 3, attempt - 1, null, null));
+
+    private static DayFacts Accepted(DayFacts facts) => facts with { LastAccepted = new Acceptance(facts.Attempt!.Value, "alice", "a test", facts.Difference, Yesterday) };
+
+    [Fact]
     public void A_posted_day_waits_until_somebody_asks_or_a_newer_attempt_is_sealed()
     {
         Assert.Equal(ClosingStep.Wait, Closing.Decide(Facts(1, 3, 0, 0, Posted(1))).Step);
