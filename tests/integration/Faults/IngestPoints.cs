@@ -22,6 +22,9 @@ internal sealed class IngestPoints
 
     public Func<BusinessDay, Task> BeforeTotals { get; init; } = _ => Task.CompletedTask;
 
+    /// <summary>What MySQL shows, as the loop sees it.</summary>
+    public Func<SourceLook, SourceLook> Looks { get; init; } = look => look;
+
     /// <summary>Pages handed to the log.</summary>
     public int Published => Volatile.Read(ref _published);
 
@@ -80,7 +83,7 @@ internal sealed class FaultySession(ISourceSession inner, IngestPoints points) :
     {
         var look = await inner.LookAsync(fresh, cancel);
         points.Looked();
-        return look;
+        return points.Looks(look);
     }
 
     public Task<IReadOnlyDictionary<SourceStream, SourceTime?>> NewestAsync(CancellationToken cancel) => inner.NewestAsync(cancel);
@@ -93,6 +96,8 @@ internal sealed class FaultySession(ISourceSession inner, IngestPoints points) :
 
     public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
         inner.ReadDayPageAsync(stream, day, ids, below, rowsMax, cancel);
+
+    public Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel) => inner.ReadRowAsync(stream, id, cancel);
 
     public async Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel)
     {

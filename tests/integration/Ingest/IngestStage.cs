@@ -1,5 +1,6 @@
 using System.Text;
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using MySql.Data.MySqlClient;
 using StreamSettlement.Contracts;
@@ -71,10 +72,12 @@ internal sealed class IngestStage : IAsyncDisposable
     }
 
     /// <summary>Sends a command the way an operator does.</summary>
-    public async Task SendAsync(CommandKind kind, BusinessDay day)
+    public Task SendAsync(CommandKind kind, BusinessDay day) => SendAsync(new ControlCommand(kind, day, "test"));
+
+    public async Task SendAsync(ControlCommand command)
     {
         using var producer = new ControlProducer(Broker.Bootstrap, TimeProvider.System);
-        await producer.SendAsync(new ControlCommand(kind, day, "test"), TestContext.Current.CancellationToken);
+        await producer.SendAsync(command, TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -135,11 +138,11 @@ internal sealed class IngestRun : IAsyncDisposable
     private readonly IngestMeters _meters = new(TimeProvider.System);
     private readonly Task _running;
 
-    private IngestRun(IngestOptions options, IngestPoints points, TimeProvider time)
+    private IngestRun(IngestOptions options, IngestPoints points, TimeProvider time, ILogger<IngestTelemetry> log)
     {
         var commands = new CommandQueue();
         var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
-        var telemetry = new IngestTelemetry(NullLogger<IngestTelemetry>.Instance);
+        var telemetry = new IngestTelemetry(log);
         _events = new ControlProducer(options.KafkaBootstrap, time);
         _log = new KafkaLog(options, _events, Readiness, telemetry);
         var feed = new CommandFeed(options, commands, Readiness, outages, time, NullLoggerFactory.Instance);
@@ -150,8 +153,9 @@ internal sealed class IngestRun : IAsyncDisposable
 
     /// <param name="points">What happens at exact points of its way; null for nothing.</param>
     /// <param name="time">The service's clock; null for the machine's.</param>
-    public static IngestRun Start(IngestOptions options, IngestPoints? points = null, TimeProvider? time = null) =>
-        new(options, points ?? new IngestPoints(), time ?? TimeProvider.System);
+    /// <param name="log">Takes its log; null for nobody.</param>
+    public static IngestRun Start(IngestOptions options, IngestPoints? points = null, TimeProvider? time = null, ILogger<IngestTelemetry>? log = null) =>
+        new(options, points ?? new IngestPoints(), time ?? TimeProvider.System, log ?? NullLogger<IngestTelemetry>.Instance);
 
     /// <summary>Waits until the loop was killed at its point.</summary>
     public Task DiedAsync() => Assert.ThrowsAsync<KilledException>(() => _running.WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, TestContext.Current.CancellationToken));

@@ -146,7 +146,7 @@ public sealed class SettlementApiTests(SettlementProcess settlement) : IClassFix
         var paths = (await GetAsync("/swagger/v1/swagger.json")).GetProperty("paths").EnumerateObject().Select(path => path.Name).Order().ToList();
         Assert.Equal(
         [
-            "/contents/{id}/stats", "/creators/{id}/statement", "/days", "/days/{date}", "/days/{date}/close", "/days/{date}/end", "/days/{date}/repair",
+            "/contents/{id}/stats", "/creators/{id}/statement", "/days", "/days/{date}", "/days/{date}/accept", "/days/{date}/close", "/days/{date}/end", "/days/{date}/repair",
             "/ledger/balance", "/ledger/entries", "/ledger/entries/{id}", "/rates", "/top",
         ], paths);
         Assert.Contains("swagger-ui", await settlement.Http.GetStringAsync("/", Token), StringComparison.Ordinal);
