@@ -7,7 +7,7 @@ public static class Limits
     public const int PageRowsMax = 50_000;
 
     /// <summary>Rows of one aggregator transaction.</summary>
-    public const int ChunkRowsMax = 250_000;
+    public const int ChunkRowsMax = 125_000;
 
     /// <summary>Distinct (day, content, …) cells of one aggregator transaction: bounds its memory.</summary>
     public const int ChunkCellsMax = 200_000;

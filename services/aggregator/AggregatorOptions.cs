@@ -29,9 +29,9 @@ internal sealed class AggregatorOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00", ErrorMessage = "expected a time from 00:00:00.010 to 00:01:00")]
     public TimeSpan ChunkTime { get; set; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Memory of the claim cache, in MiB: a miss costs a read from PostgreSQL. Default 48.</summary>
+    /// <summary>Memory of the claim cache, in MiB: a miss costs a read from PostgreSQL. Default 16.</summary>
     [Range(1, 4_096, ErrorMessage = "expected MiB from 1 to 4096")]
-    public int ClaimCacheMegabytes { get; set; } = 48;
+    public int ClaimCacheMegabytes { get; set; } = 16;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

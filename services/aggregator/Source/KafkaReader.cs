@@ -13,9 +13,9 @@ namespace StreamSettlement.Aggregator.Source;
 /// </summary>
 internal sealed class KafkaReader : IDisposable
 {
-    // Batches that circulate at most, 262,144 records and about 30 MB: what bounds the memory between this thread and the loop. It
+    // Batches that circulate at most, 196,608 records and about 25 MB: what bounds the memory between this thread and the loop. It
     // holds what the loop takes in a second: so long librdkafka before 2.2 waits once its own queue was full, whatever it is told.
-    private const int BatchesMax = 64;
+    private const int BatchesMax = 48;
 
     private static readonly TimeSpan IdleWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(5);
@@ -250,7 +250,7 @@ internal sealed class KafkaReader : IDisposable
             HeartbeatIntervalMs = 2_000,
             // What the client may hold: a queued record takes several times its own bytes, and a fetch may come on top, unpacked.
             QueuedMinMessages = 100_000,
-            QueuedMaxMessagesKbytes = 16_384,
+            QueuedMaxMessagesKbytes = 6_144,
             FetchMaxBytes = 1 << 20,
             MaxPartitionFetchBytes = 256 << 10,
             FetchWaitMaxMs = 100,
