@@ -17,6 +17,7 @@ internal sealed class Broker : IDisposable
     private readonly GroupCoordinator _groups;
     private readonly Listener _listener;
     private readonly Dispatcher _dispatcher;
+    private readonly Housekeeper _housekeeper;
 
     /// <summary>Locks and recovers the data, and binds the address.</summary>
     /// <exception cref="IOException">The data is in use by another broker, unreadable or damaged.</exception>
@@ -32,9 +33,10 @@ internal sealed class Broker : IDisposable
         var advertise = options.Advertise ?? new DnsEndPoint(Address.Address.ToString(), Address.Port);
         _dispatcher = new Dispatcher(
             new MetadataApi(_topics, _data.ClusterId, advertise, options.AutoCreateTopics),
-            new TopicAdminApi(_topics), new ProduceApi(_topics, _data, telemetry), new FetchApi(_topics, time, telemetry),
-            new OffsetsApi(_topics, telemetry), new MembershipApi(_groups), new GroupOffsetsApi(_groups, _topics, telemetry),
-            new GroupQueryApi(_groups));
+            new TopicsApi(_topics, _groups), new ConfigsApi(_topics), new ProduceApi(_topics, _data, telemetry), new FetchApi(_topics, time, telemetry),
+            new OffsetsApi(_topics, telemetry), new MembershipApi(_groups), new GroupOffsetsApi(_groups, _topics),
+            new GroupAdminApi(_groups));
+        _housekeeper = new Housekeeper(_topics, time, telemetry);
     }
 
     public IPEndPoint Address => _listener.Address;
@@ -52,6 +54,7 @@ internal sealed class Broker : IDisposable
     public void Dispose()
     {
         _listener.Dispose();
+        _housekeeper.Dispose();
         _groups.Dispose();
         _offsets.Dispose();
         _topics.Dispose();

@@ -33,6 +33,24 @@ internal sealed partial class BrokerTelemetry(ILogger logger)
     [LoggerMessage(514, LogLevel.Error, "offsets of group {Group} can't be stored; the client is told to retry")]
     public partial void OffsetsFailed(string group, Exception cause);
 
+    [LoggerMessage(515, LogLevel.Information, "deleted topic {Topic}")]
+    public partial void TopicDeleted(string topic);
+
+    [LoggerMessage(516, LogLevel.Information, "topic {Topic} has {Partitions} partitions now")]
+    public partial void TopicGrew(string topic, int partitions);
+
+    [LoggerMessage(517, LogLevel.Error, "topics.json or a topic's directory can't be written; the client is told")]
+    public partial void CatalogueFailed(Exception cause);
+
+    [LoggerMessage(518, LogLevel.Information, "{Directory}: deleted {Segments} segments, the log begins at offset {Start}")]
+    public partial void SegmentsDeleted(string directory, int segments, long start);
+
+    [LoggerMessage(519, LogLevel.Information, "{Directory}: compacted {Before} bytes to {After}")]
+    public partial void Compacted(string directory, long before, long after);
+
+    [LoggerMessage(523, LogLevel.Error, "partition {Topic}-{Partition}: old records can't be deleted or compacted; tried again")]
+    public partial void HousekeepingFailed(string topic, int partition, Exception cause);
+
     [LoggerMessage(520, LogLevel.Warning, "closing the connection from {Peer}: {Reason}")]
     public partial void Refused(string peer, string reason);
 

@@ -50,12 +50,12 @@ internal sealed class FetchApi(TopicCatalogue topics, TimeProvider time, BrokerT
         var sessionId = version >= 7 ? reader.Int32() : 0;
         if (version >= 7) reader.Int32();
         var items = new List<FetchItem>();
-        for (var left = reader.ArrayLength(); left > 0; left--)
+        for (var left = reader.Count(); left > 0; left--)
         {
             var id = version >= 13 ? reader.Uuid() : Guid.Empty;
             var name = version >= 13 ? "" : reader.String();
             var topic = version >= 13 ? topics.Find(id) : topics.Find(name);
-            for (var partitions = reader.ArrayLength(); partitions > 0; partitions--)
+            for (var partitions = reader.Count(); partitions > 0; partitions--)
             {
                 var index = reader.Int32();
                 var epoch = version >= 9 ? reader.Int32() : -1;

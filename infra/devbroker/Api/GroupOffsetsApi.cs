@@ -5,8 +5,8 @@ using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.DevBroker.Api;
 
-/// <summary>OffsetCommit and OffsetFetch.</summary>
-internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue topics, BrokerTelemetry telemetry)
+/// <summary>OffsetCommit, OffsetFetch, OffsetDelete.</summary>
+internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue topics)
 {
     public void Commit(Request request, ResponseWriter response)
     {
@@ -21,11 +21,11 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
 
         var asked = new List<(string Topic, List<(int Partition, ErrorCode Error)> Partitions)>();
         var accepted = new List<CommittedOffset>();
-        for (var topicsLeft = reader.ArrayLength(); topicsLeft > 0; topicsLeft--)
+        for (var topicsLeft = reader.Count(); topicsLeft > 0; topicsLeft--)
         {
             var topic = reader.String();
             var partitions = new List<(int, ErrorCode)>();
-            for (var left = reader.ArrayLength(); left > 0; left--)
+            for (var left = reader.Count(); left > 0; left--)
             {
                 var index = reader.Int32();
                 var offset = reader.Int64();
@@ -33,7 +33,7 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
                 var metadata = reader.NullableString() ?? "";
                 reader.Tags();
                 var error = refusal != ErrorCode.None ? refusal
-                    : topics.Find(topic)?.Partition(index) is null ? ErrorCode.UnknownTopicOrPartition
+                    : topics.Partition(topic, index) is null ? ErrorCode.UnknownTopicOrPartition
                     : !GroupCoordinator.IsMetadataLegal(metadata) ? ErrorCode.OffsetMetadataTooLarge
                     : ErrorCode.None;
                 partitions.Add((index, error));
@@ -43,7 +43,7 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
             reader.Tags();
             asked.Add((topic, partitions));
         }
-        var stored = Store(groupId, accepted);
+        var stored = groups.Store(groupId, accepted);
 
         if (version >= 3) response.Int32(0);
         response.Array(asked.Count);
@@ -74,8 +74,8 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
         }
         else
         {
-            var count = reader.ArrayLength();
-            response.Array(Math.Max(0, count));
+            var count = reader.Count();
+            response.Array(count);
             for (; count > 0; count--)
             {
                 var groupId = reader.String();
@@ -94,18 +94,26 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
         response.Tags();
     }
 
-    private ErrorCode Store(string groupId, List<CommittedOffset> offsets)
+    public void Delete(Request request, ResponseWriter response)
     {
-        try
+        var reader = request.Reader();
+        var groupId = reader.String();
+        var refusal = groups.MayDeleteOffsets(groupId);
+        response.Error(refusal);
+        response.Int32(0);
+        if (refusal != ErrorCode.None)
         {
-            groups.Offsets.Commit(offsets);
-            return ErrorCode.None;
+            response.Array(0);
+            return;
         }
-        catch (IOException failure)
+        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
         {
-            telemetry.OffsetsFailed(groupId, failure);
-            return ErrorCode.CoordinatorNotAvailable;
-        }
+            var index = partition.Int32();
+            response.Int32(index);
+            response.Error(topics.Partition(topic, index) is null
+                ? ErrorCode.UnknownTopicOrPartition
+                : groups.DeleteOffset(groupId, topic, index));
+        });
     }
 
     /// <returns>The partitions asked for; null means all that have an offset.</returns>
@@ -117,7 +125,7 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
         for (; topicCount > 0; topicCount--)
         {
             var topic = reader.String();
-            for (var left = reader.ArrayLength(); left > 0; left--) asked.Add((topic, reader.Int32()));
+            for (var left = reader.Count(); left > 0; left--) asked.Add((topic, reader.Int32()));
             reader.Tags();
         }
         return asked;

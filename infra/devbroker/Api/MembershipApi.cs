@@ -69,8 +69,8 @@ internal sealed class MembershipApi(GroupCoordinator groups)
             return;
         }
         response.Error(groupId.Length == 0 ? ErrorCode.InvalidGroupId : ErrorCode.None);
-        var count = reader.ArrayLength();
-        response.Array(Math.Max(0, count));
+        var count = reader.Count();
+        response.Array(count);
         for (; count > 0; count--)
         {
             var memberId = reader.String();
@@ -95,7 +95,7 @@ internal sealed class MembershipApi(GroupCoordinator groups)
         var instanceId = version >= 5 ? reader.NullableString() : null;
         var protocolType = reader.String();
         var protocols = new List<GroupProtocol>();
-        for (var left = reader.ArrayLength(); left > 0; left--)
+        for (var left = reader.Count(); left > 0; left--)
         {
             protocols.Add(new GroupProtocol(reader.String(), reader.Bytes()));
             reader.Tags();
@@ -116,7 +116,7 @@ internal sealed class MembershipApi(GroupCoordinator groups)
         var protocolType = version >= 5 ? reader.NullableString() : null;
         var protocol = version >= 5 ? reader.NullableString() : null;
         var assignments = new Dictionary<string, byte[]>();
-        for (var left = reader.ArrayLength(); left > 0; left--)
+        for (var left = reader.Count(); left > 0; left--)
         {
             assignments[reader.String()] = reader.Bytes();
             reader.Tags();

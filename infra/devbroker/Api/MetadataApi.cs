@@ -6,7 +6,7 @@ using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.DevBroker.Api;
 
-/// <summary>What there is and where: ApiVersions, Metadata, FindCoordinator. One node is everything.</summary>
+/// <summary>What there is and where: ApiVersions, Metadata, DescribeCluster, FindCoordinator. One node is everything.</summary>
 internal sealed class MetadataApi(TopicCatalogue topics, string clusterId, DnsEndPoint advertise, bool autoCreate)
 {
     public const int NodeId = 1;
@@ -15,6 +15,7 @@ internal sealed class MetadataApi(TopicCatalogue topics, string clusterId, DnsEn
     public const int OperationsUnknown = int.MinValue;
 
     private const sbyte GroupKey = 0;
+    private const sbyte BrokerEndpoints = 1;
 
     public static void ApiVersions(Request request, ResponseWriter response)
     {
@@ -40,17 +41,31 @@ internal sealed class MetadataApi(TopicCatalogue topics, string clusterId, DnsEn
         var wanted = ReadTopics(request);
         if (version >= 3) response.Int32(0);
         response.Array(1);
-        response.Int32(NodeId);
-        response.String(advertise.Host);
-        response.Int32(advertise.Port);
-        if (version >= 1) response.String(null);
-        response.Tags();
+        WriteNode(response, withRack: version >= 1);
         if (version >= 2) response.String(clusterId);
         if (version >= 1) response.Int32(NodeId);
         response.Array(wanted.Count);
         foreach (var (error, name, topic) in wanted) WriteTopic(response, version, error, name, topic);
         if (version is >= 8 and <= 10) response.Int32(OperationsUnknown);
         if (version >= 13) response.Error(ErrorCode.None);
+        response.Tags();
+    }
+
+    public void DescribeCluster(Request request, ResponseWriter response)
+    {
+        var reader = request.Reader();
+        reader.Bool();
+        var endpoints = request.Version >= 1 ? reader.Int8() : BrokerEndpoints;
+        var known = endpoints == BrokerEndpoints;
+        response.Int32(0);
+        response.Error(known ? ErrorCode.None : ErrorCode.UnsupportedEndpointType);
+        response.String(known ? null : $"endpoint type {endpoints}: there are only brokers (1)");
+        if (request.Version >= 1) response.Int8(BrokerEndpoints);
+        response.String(clusterId);
+        response.Int32(NodeId);
+        response.Array(1);
+        WriteNode(response, withRack: true);
+        response.Int32(OperationsUnknown);
         response.Tags();
     }
 
@@ -68,6 +83,15 @@ internal sealed class MetadataApi(TopicCatalogue topics, string clusterId, DnsEn
         response.Int32(isGroup ? NodeId : -1);
         response.String(isGroup ? advertise.Host : "");
         response.Int32(isGroup ? advertise.Port : -1);
+        response.Tags();
+    }
+
+    private void WriteNode(ResponseWriter response, bool withRack)
+    {
+        response.Int32(NodeId);
+        response.String(advertise.Host);
+        response.Int32(advertise.Port);
+        if (withRack) response.String(null);
         response.Tags();
     }
 

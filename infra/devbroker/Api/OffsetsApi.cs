@@ -5,7 +5,7 @@ using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.DevBroker.Api;
 
-/// <summary>ListOffsets and OffsetForLeaderEpoch.</summary>
+/// <summary>ListOffsets, OffsetForLeaderEpoch and DeleteRecords.</summary>
 internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetry)
 {
     private const long Latest = -1;
@@ -19,32 +19,18 @@ internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetr
         reader.Int32();
         if (version >= 2) reader.Int8();
         if (version >= 2) response.Int32(0);
-        var topicCount = reader.ArrayLength();
-        response.Array(Math.Max(0, topicCount));
-        for (; topicCount > 0; topicCount--)
+        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
         {
-            var name = reader.String();
-            var topic = topics.Find(name);
-            var partitionCount = reader.ArrayLength();
-            response.String(name);
-            response.Array(Math.Max(0, partitionCount));
-            for (; partitionCount > 0; partitionCount--)
-            {
-                var index = reader.Int32();
-                var epoch = version >= 4 ? reader.Int32() : -1;
-                var timestamp = reader.Int64();
-                reader.Tags();
-                var (error, found) = Find(name, index, topic?.Partition(index), epoch, timestamp);
-                response.Int32(index);
-                response.Error(error);
-                response.Int64(found.Timestamp);
-                response.Int64(found.Offset);
-                if (version >= 4) response.Int32(found.Offset < 0 ? -1 : PartitionLog.LeaderEpoch);
-                response.Tags();
-            }
-            reader.Tags();
-            response.Tags();
-        }
+            var index = partition.Int32();
+            var epoch = version >= 4 ? partition.Int32() : -1;
+            var timestamp = partition.Int64();
+            var (error, found) = Find(topic, index, epoch, timestamp);
+            response.Int32(index);
+            response.Error(error);
+            response.Int64(found.Timestamp);
+            response.Int64(found.Offset);
+            if (version >= 4) response.Int32(found.Offset < 0 ? -1 : PartitionLog.LeaderEpoch);
+        });
         response.Tags();
     }
 
@@ -53,40 +39,57 @@ internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetr
         var reader = request.Reader();
         if (request.Version >= 3) reader.Int32();
         response.Int32(0);
-        var topicCount = reader.ArrayLength();
-        response.Array(Math.Max(0, topicCount));
-        for (; topicCount > 0; topicCount--)
+        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
         {
-            var name = reader.String();
-            var topic = topics.Find(name);
-            var partitionCount = reader.ArrayLength();
-            response.String(name);
-            response.Array(Math.Max(0, partitionCount));
-            for (; partitionCount > 0; partitionCount--)
-            {
-                var index = reader.Int32();
-                var current = reader.Int32();
-                var asked = reader.Int32();
-                reader.Tags();
-                var log = topic?.Partition(index);
-                var error = Refusal(log, current);
-                // The only epoch there ever was lasts to the end of the log.
-                var known = error == ErrorCode.None && asked == PartitionLog.LeaderEpoch;
-                response.Error(error);
-                response.Int32(index);
-                response.Int32(known ? PartitionLog.LeaderEpoch : -1);
-                response.Int64(known ? log!.EndOffset : -1);
-                response.Tags();
-            }
-            reader.Tags();
-            response.Tags();
-        }
+            var index = partition.Int32();
+            var current = partition.Int32();
+            var asked = partition.Int32();
+            var log = topics.Partition(topic, index);
+            var error = Refusal(log, current);
+            // The only epoch there ever was lasts to the end of the log.
+            var known = error == ErrorCode.None && asked == PartitionLog.LeaderEpoch;
+            response.Error(error);
+            response.Int32(index);
+            response.Int32(known ? PartitionLog.LeaderEpoch : -1);
+            response.Int64(known ? log!.EndOffset : -1);
+        });
         response.Tags();
     }
 
-    private (ErrorCode Error, TimePosition Found) Find(string topic, int index, PartitionLog? log, int epoch, long timestamp)
+    public void DeleteRecords(Request request, ResponseWriter response)
+    {
+        var reader = request.Reader();
+        response.Int32(0);
+        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
+        {
+            var index = partition.Int32();
+            var (error, start) = DeleteRecords(topic, index, before: partition.Int64());
+            response.Int32(index);
+            response.Int64(start);
+            response.Error(error);
+        });
+        response.Tags();
+    }
+
+    private (ErrorCode Error, long StartOffset) DeleteRecords(string topic, int index, long before)
+    {
+        if (topics.Partition(topic, index) is not { } log) return (ErrorCode.UnknownTopicOrPartition, -1);
+        try
+        {
+            var error = log.DeleteRecords(before);
+            return (error, error == ErrorCode.None ? log.StartOffset : -1);
+        }
+        catch (IOException failure)
+        {
+            telemetry.StorageFailed(topic, index, "written", failure);
+            return (ErrorCode.StorageError, -1);
+        }
+    }
+
+    private (ErrorCode Error, TimePosition Found) Find(string topic, int index, int epoch, long timestamp)
     {
         var none = new TimePosition(-1, -1);
+        var log = topics.Partition(topic, index);
         if (Refusal(log, epoch) is var refusal and not ErrorCode.None) return (refusal, none);
         try
         {

@@ -18,32 +18,19 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
         var acks = reader.Int16();
         reader.Int32();
         var anyError = false;
-        var topicCount = reader.ArrayLength();
-        response.Array(Math.Max(0, topicCount));
-        for (; topicCount > 0; topicCount--)
+        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
         {
-            var name = reader.String();
-            var topic = topics.Find(name);
-            var partitionCount = reader.ArrayLength();
-            response.String(name);
-            response.Array(Math.Max(0, partitionCount));
-            for (; partitionCount > 0; partitionCount--)
-            {
-                var index = reader.Int32();
-                var (start, length) = reader.Extent();
-                reader.Tags();
-                var partition = topic?.Partition(index);
-                var result = transactional
-                    ? new AppendResult(ErrorCode.TransactionalIdAuthorizationFailed, -1, NoTransactions)
-                    : acks is < -1 or > 1
-                        ? new AppendResult(ErrorCode.InvalidRequiredAcks, -1, $"acks={acks}: expected -1, 0 or 1")
-                        : Append(request, name, index, partition, request.Body.Span.Slice(start, length));
-                anyError |= result.Error != ErrorCode.None;
-                WritePartition(response, version, index, result, partition?.StartOffset ?? -1);
-            }
-            reader.Tags();
-            response.Tags();
-        }
+            var index = partition.Int32();
+            var (start, length) = partition.Extent();
+            var log = topics.Partition(topic, index);
+            var result = transactional
+                ? new AppendResult(ErrorCode.TransactionalIdAuthorizationFailed, -1, NoTransactions)
+                : acks is < -1 or > 1
+                    ? new AppendResult(ErrorCode.InvalidRequiredAcks, -1, $"acks={acks}: expected -1, 0 or 1")
+                    : Append(request, topic, index, log, request.Body.Span.Slice(start, length));
+            anyError |= result.Error != ErrorCode.None;
+            WritePartition(response, version, index, result, log?.StartOffset ?? -1);
+        });
         response.Int32(0);
         response.Tags();
         if (acks != 0) return Outcome.Respond;
@@ -94,6 +81,5 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
             response.Array(0);
             response.Reason(result.Reason);
         }
-        response.Tags();
     }
 }

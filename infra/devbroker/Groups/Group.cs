@@ -45,6 +45,12 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
 
     public string? Leader { get; private set; }
 
+    /// <summary>Whether its members speak the protocol of consumers, which tells the topics that they read.</summary>
+    public bool IsConsumers => ProtocolType == "consumer";
+
+    /// <summary>It is gone; whoever still holds it looks for its successor.</summary>
+    public bool IsDeleted { get; set; }
+
     public IReadOnlyCollection<GroupMember> Members => _members.Values;
 
     /// <summary>Takes a member into the next generation; the answer comes when that generation begins.</summary>

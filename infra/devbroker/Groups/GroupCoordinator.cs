@@ -48,12 +48,19 @@ internal sealed class GroupCoordinator : IDisposable
         if (groupId.Length == 0) return Task.FromResult(new JoinResult(ErrorCode.InvalidGroupId, request.MemberId));
         if (request.SessionTimeoutMs is < SessionTimeoutMsMin or > SessionTimeoutMsMax)
             return Task.FromResult(new JoinResult(ErrorCode.InvalidSessionTimeout, request.MemberId));
-        // A member id that we did not give out means a group that we do not know, say after a restart.
-        var group = request.MemberId.Length == 0
-            ? _groups.GetOrAdd(groupId, id => new Group(id, InitialDelayMs, _telemetry))
-            : _groups.GetValueOrDefault(groupId);
-        if (group is null) return Task.FromResult(new JoinResult(ErrorCode.UnknownMemberId, request.MemberId));
-        lock (group.Gate) return group.Join(request, Now);
+        for (; ; )
+        {
+            // A member id that we did not give out means a group that we do not know, say after a restart.
+            var group = request.MemberId.Length == 0
+                ? _groups.GetOrAdd(groupId, id => new Group(id, InitialDelayMs, _telemetry))
+                : _groups.GetValueOrDefault(groupId);
+            if (group is null) return Task.FromResult(new JoinResult(ErrorCode.UnknownMemberId, request.MemberId));
+            lock (group.Gate)
+            {
+                // Deleted since it was found: into a new one, then.
+                if (!group.IsDeleted) return group.Join(request, Now);
+            }
+        }
     }
 
     public Task<SyncResult> Sync(string groupId, SyncRequest request)
@@ -84,6 +91,64 @@ internal sealed class GroupCoordinator : IDisposable
         return generation < 0 ? ErrorCode.None : ErrorCode.IllegalGeneration;
     }
 
+    /// <summary>Stores offsets of a group; when this returns None they survive a killed process.</summary>
+    public ErrorCode Store(string groupId, IReadOnlyList<CommittedOffset> offsets)
+    {
+        try
+        {
+            _offsets.Commit(offsets);
+            return ErrorCode.None;
+        }
+        catch (IOException failure)
+        {
+            _telemetry.OffsetsFailed(groupId, failure);
+            return ErrorCode.CoordinatorNotAvailable;
+        }
+    }
+
+    /// <summary>Deletes a group that has no members, with its offsets.</summary>
+    public ErrorCode Delete(string groupId)
+    {
+        if (groupId.Length == 0) return ErrorCode.InvalidGroupId;
+        var offsets = _offsets.All(groupId);
+        if (!_groups.TryGetValue(groupId, out var group))
+            return offsets.Count == 0 ? ErrorCode.GroupIdNotFound : Store(groupId, Forgotten(offsets));
+        lock (group.Gate)
+        {
+            if (group.State != GroupState.Empty) return ErrorCode.NonEmptyGroup;
+            var stored = Store(groupId, Forgotten(offsets));
+            if (stored != ErrorCode.None) return stored;
+            group.IsDeleted = true;
+            _groups.TryRemove(groupId, out _);
+            return ErrorCode.None;
+        }
+    }
+
+    /// <summary>Whether offsets of a group may be deleted one by one.</summary>
+    public ErrorCode MayDeleteOffsets(string groupId)
+    {
+        if (!_groups.TryGetValue(groupId, out var group))
+            return _offsets.All(groupId).Count > 0 ? ErrorCode.None : ErrorCode.GroupIdNotFound;
+        lock (group.Gate)
+            return group.State == GroupState.Empty || group.IsConsumers ? ErrorCode.None : ErrorCode.NonEmptyGroup;
+    }
+
+    /// <summary>Deletes one offset, unless members of the group read that topic.</summary>
+    public ErrorCode DeleteOffset(string groupId, string topic, int partition)
+    {
+        if (_groups.TryGetValue(groupId, out var group))
+            lock (group.Gate)
+                if (group.Members.Any(member => member.MayRead(topic))) return ErrorCode.GroupSubscribedToTopic;
+        return _offsets.Find(groupId, topic, partition) is { } offset ? Store(groupId, Forgotten([offset])) : ErrorCode.None;
+    }
+
+    /// <summary>Deletes what all groups committed for a topic that is gone.</summary>
+    public void ForgetTopic(string topic)
+    {
+        foreach (var groupId in _offsets.Groups())
+            Store(groupId, Forgotten([.. _offsets.All(groupId).Where(offset => offset.Topic == topic)]));
+    }
+
     public static bool IsMetadataLegal(string metadata) => metadata.Length <= OffsetMetadataCharsMax;
 
     /// <summary>Every group that has members, had some since the start, or has committed offsets.</summary>
@@ -105,6 +170,9 @@ internal sealed class GroupCoordinator : IDisposable
     }
 
     public void Dispose() => _timer.Dispose();
+
+    private static List<CommittedOffset> Forgotten(IReadOnlyList<CommittedOffset> offsets) =>
+        [.. offsets.Select(offset => offset with { Offset = CommittedOffset.None })];
 
     private ErrorCode Refusal(string groupId, out Group? group)
     {

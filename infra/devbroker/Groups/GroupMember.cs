@@ -106,6 +106,24 @@ internal sealed class GroupMember(string id, JoinRequest request)
         && Protocols.Zip(protocols).All(
             pair => pair.First.Name == pair.Second.Name && pair.First.Metadata.AsSpan().SequenceEqual(pair.Second.Metadata));
 
+    /// <summary>Whether its subscription names a topic, or can't be read: version, then topics, in the consumers' protocol.</summary>
+    public bool MayRead(string topic)
+    {
+        var reader = new RequestReader(Protocols[0].Metadata, flexible: false);
+        try
+        {
+            reader.Int16();
+            for (var left = reader.Count(); left > 0; left--)
+                if (reader.String() == topic)
+                    return true;
+            return false;
+        }
+        catch (MalformedRequestException)
+        {
+            return true;
+        }
+    }
+
     public byte[] MetadataFor(string protocol) =>
         Protocols.FirstOrDefault(offered => offered.Name == protocol)?.Metadata ?? [];
 }

@@ -5,9 +5,12 @@ using StreamSettlement.DevBroker.Storage;
 
 namespace StreamSettlement.DevBroker.Groups;
 
-/// <summary>A committed position of a group in one partition.</summary>
+/// <summary>A committed position of a group in one partition; <see cref="None"/> takes back what was committed before.</summary>
 internal sealed record CommittedOffset(
-    string Group, string Topic, int Partition, long Offset, int LeaderEpoch, string Metadata);
+    string Group, string Topic, int Partition, long Offset, int LeaderEpoch, string Metadata)
+{
+    public const long None = -1;
+}
 
 /// <summary>
 /// Committed offsets: in memory, and appended to offsets.log before they are acknowledged. An entry is length, CRC-32C
@@ -77,7 +80,9 @@ internal sealed class OffsetStore : IDisposable
     private void Remember(CommittedOffset offset)
     {
         if (!_groups.TryGetValue(offset.Group, out var offsets)) _groups[offset.Group] = offsets = [];
-        offsets[(offset.Topic, offset.Partition)] = offset;
+        if (offset.Offset != CommittedOffset.None) offsets[(offset.Topic, offset.Partition)] = offset;
+        else offsets.Remove((offset.Topic, offset.Partition));
+        if (offsets.Count == 0) _groups.Remove(offset.Group);
     }
 
     private void Append(IReadOnlyList<CommittedOffset> offsets)

@@ -46,6 +46,10 @@ internal sealed class Connection(Socket socket, Dispatcher dispatcher, int reque
         {
             // The broker stops.
         }
+        catch (ObjectDisposedException)
+        {
+            telemetry.Refused(_peer, "it took so long over records that they are deleted by now");
+        }
         catch (Exception fault)
         {
             telemetry.RequestFailed(_peer, current?.Api.Key.ToString() ?? "?", current?.Version ?? -1, fault);

@@ -12,9 +12,6 @@ internal readonly record struct ReadResult(ErrorCode Error, LogSlice Slice);
 /// <summary>Where the records from a time on begin; both -1 when there are none.</summary>
 internal readonly record struct TimePosition(long Offset, long Timestamp);
 
-/// <summary>Limits of one topic's logs, in bytes.</summary>
-internal readonly record struct LogLimits(long SegmentBytesMax, int BatchBytesMax);
-
 /// <summary>One partition: its segments, its idempotent producers, and the fetches that wait for more.</summary>
 internal sealed class PartitionLog : IDisposable
 {
@@ -24,13 +21,21 @@ internal sealed class PartitionLog : IDisposable
     private const long ProducerIdleMaxMs = 24 * 60 * 60 * 1000;
 
     private readonly Lock _gate = new();
+
+    /// <summary>Held through a round of housekeeping, which reads much without holding the gate. Taken before the gate.</summary>
+    private readonly Lock _housekeeping = new();
+
     private readonly string _directory;
-    private readonly LogLimits _limits;
     private readonly TimeProvider _time;
+    private readonly BrokerTelemetry _telemetry;
     private readonly ProducerTable _producers;
     private readonly List<FetchWaiter> _waiters = [];
+    private volatile LogLimits _limits;
+    private volatile bool _closed;
     private Segment[] _segments;
+    private long _startOffset;
     private long _endOffset;
+    private long _compactedTo = -1;
 
     /// <summary>Opens a partition's directory, creating it where needed and recovering the last segment.</summary>
     /// <exception cref="IOException">The files can't be opened, or a segment other than the last is damaged.</exception>
@@ -39,10 +44,19 @@ internal sealed class PartitionLog : IDisposable
         _directory = directory;
         _limits = limits;
         _time = time;
-        (_segments, _producers, _endOffset) = LogRecovery.Open(directory, Now, telemetry);
+        _telemetry = telemetry;
+        (_segments, _producers, _startOffset, _endOffset) = LogRecovery.Open(directory, Now, telemetry);
     }
 
-    public long StartOffset => _segments[0].BaseOffset;
+    /// <summary>Changed while the log is in use; in force from the next append or round of housekeeping on.</summary>
+    public LogLimits Limits
+    {
+        get => _limits;
+        set => _limits = value;
+    }
+
+    /// <summary>Everything below has been deleted.</summary>
+    public long StartOffset => Volatile.Read(ref _startOffset);
 
     /// <summary>The offset that the next record gets; everything below it may be read.</summary>
     public long EndOffset => Volatile.Read(ref _endOffset);
@@ -54,6 +68,8 @@ internal sealed class PartitionLog : IDisposable
     {
         var refusal = RecordBatch.Validate(bytes, _limits.BatchBytesMax, out var batch, out var reason);
         if (refusal != ErrorCode.None) return new AppendResult(refusal, -1, reason);
+        if (_limits.IsCompacted && RecordSet.Read(bytes, batch)?.Records.Any(record => record.Key is null) == true)
+            return new AppendResult(ErrorCode.InvalidRecord, -1, "a compacted topic takes no record without a key");
         AppendResult result;
         lock (_gate) result = AppendChecked(bytes, batch);
         return result;
@@ -63,6 +79,7 @@ internal sealed class PartitionLog : IDisposable
     /// <param name="firstAlways">Give the first batch even when it is larger than <paramref name="bytesMax"/>.</param>
     public ReadResult Read(long offset, int bytesMax, bool firstAlways)
     {
+        if (_closed) return new ReadResult(ErrorCode.UnknownTopicOrPartition, LogSlice.Empty);
         var end = EndOffset;
         if (offset < StartOffset || offset > end) return new ReadResult(ErrorCode.OffsetOutOfRange, LogSlice.Empty);
         if (offset == end) return new ReadResult(ErrorCode.None, LogSlice.Empty);
@@ -82,8 +99,8 @@ internal sealed class PartitionLog : IDisposable
     public TimePosition FindTime(long timestamp)
     {
         foreach (var segment in Volatile.Read(ref _segments))
-            if (segment.LocateTime(timestamp) is (var position, var batch))
-                return RecordTimes.FirstAtOrAfter(segment, position, batch, timestamp);
+            if (segment.FindTime(timestamp, StartOffset) is { } found)
+                return found;
         return new TimePosition(-1, -1);
     }
 
@@ -111,15 +128,124 @@ internal sealed class PartitionLog : IDisposable
         lock (_gate) _segments[^1].Flush();
     }
 
-    public void Dispose()
+    /// <summary>Deletes the records below an offset; -1 stands for the end of the log.</summary>
+    /// <exception cref="IOException">It can't be noted; nothing is deleted.</exception>
+    public ErrorCode DeleteRecords(long before)
     {
         lock (_gate)
-            foreach (var segment in _segments)
-                segment.Dispose();
+        {
+            if (!_limits.IsDeleted) return ErrorCode.PolicyViolation;
+            if (before == -1) before = _endOffset;
+            if (before < 0 || before > _endOffset) return ErrorCode.OffsetOutOfRange;
+            if (before <= _startOffset) return ErrorCode.None;
+            AtomicFile.Write(LogRecovery.StartPath(_directory), BitConverter.GetBytes(before));
+            Volatile.Write(ref _startOffset, before);
+            DeleteSegments();
+            return ErrorCode.None;
+        }
+    }
+
+    /// <summary>Lets go of what is too old or too much, and compacts.</summary>
+    public void Housekeep()
+    {
+        lock (_housekeeping)
+        {
+            if (_closed) return;
+            lock (_gate)
+            {
+                var last = _segments[^1];
+                var isOld = LogRetention.IsOld(last, _limits, Now)
+                    || (_limits.SegmentMsMax >= 0 && last.FirstTimestamp < Now - _limits.SegmentMsMax);
+                if (last.Length > 0 && isOld) Roll();
+                DeleteSegments();
+            }
+            if (_limits.IsCompacted) Compact();
+        }
+    }
+
+    /// <summary>The topic is deleted: waiting and further requests are told so.</summary>
+    public void Close()
+    {
+        lock (_housekeeping)
+            lock (_gate)
+            {
+                _closed = true;
+                WakeWaiters();
+                foreach (var segment in _segments) segment.Retire(_time);
+            }
+    }
+
+    public void Dispose()
+    {
+        lock (_housekeeping)
+            lock (_gate)
+            {
+                _closed = true;
+                foreach (var segment in _segments) segment.Dispose();
+            }
+    }
+
+    private void DeleteSegments()
+    {
+        var count = LogRetention.Expired(_segments, _limits, _startOffset, Now);
+        if (count == 0) return;
+        var deleted = _segments[..count];
+        Volatile.Write(ref _segments, _segments[count..]);
+        Volatile.Write(ref _startOffset, Math.Max(_startOffset, _segments[0].BaseOffset));
+        // The oldest first: whatever a crash leaves is the end of the log without a gap.
+        foreach (var segment in deleted) segment.Delete(_time);
+        _telemetry.SegmentsDeleted(_directory, count, _startOffset);
+    }
+
+    private void Compact()
+    {
+        var candidates = LogCompaction.Candidates(Volatile.Read(ref _segments), _limits, Now);
+        if (!LogCompaction.IsDue(candidates, _limits, _compactedTo)) return;
+        var drafts = LogRecovery.DraftsPath(_directory);
+        if (Directory.Exists(drafts)) Directory.Delete(drafts, recursive: true);
+        Directory.CreateDirectory(drafts);
+        var keptOffset = Volatile.Read(ref _segments)[^1].Length == 0 ? EndOffset - 1 : -1;
+        var compaction = new LogCompaction(candidates, _limits, keptOffset, Now);
+        long before = 0, after = 0;
+        // The oldest first: a tombstone goes after the values that it deletes.
+        foreach (var segment in candidates)
+        {
+            var draft = compaction.Rewrite(segment, drafts);
+            before += segment.Length;
+            after += draft.Length;
+            if (draft.Length < segment.Length) Replace(segment, draft);
+            else draft.Dispose();
+        }
+        Directory.Delete(drafts, recursive: true);
+        _compactedTo = candidates[^1].BaseOffset;
+        if (after < before) _telemetry.Compacted(_directory, before, after);
+    }
+
+    private void Replace(Segment segment, Segment draft)
+    {
+        lock (_gate)
+        {
+            var at = Array.IndexOf(_segments, segment);
+            // The first one stays even when it is empty: the log begins with it. One deleted meanwhile stays deleted.
+            if (at > 0 && draft.Length == 0)
+            {
+                Volatile.Write(ref _segments, [.. _segments[..at], .. _segments[(at + 1)..]]);
+                segment.Delete(_time);
+            }
+            else if (at >= 0)
+            {
+                draft.MoveTo(_directory);
+                Volatile.Write(ref _segments, [.. _segments[..at], draft, .. _segments[(at + 1)..]]);
+                segment.Retire(_time);
+                return;
+            }
+        }
+        draft.Dispose();
     }
 
     private AppendResult AppendChecked(Span<byte> bytes, RecordBatch batch)
     {
+        if (_closed) return new AppendResult(ErrorCode.UnknownTopicOrPartition, -1, "the topic was deleted");
         if (batch.HasProducer)
             switch (_producers.Check(batch, out var originalOffset))
             {
@@ -138,9 +264,14 @@ internal sealed class PartitionLog : IDisposable
         _segments[^1].Append(bytes, batch);
         _producers.Record(batch, Now);
         Volatile.Write(ref _endOffset, batch.LastOffset + 1);
+        WakeWaiters();
+        return new AppendResult(ErrorCode.None, batch.BaseOffset, null);
+    }
+
+    private void WakeWaiters()
+    {
         foreach (var waiter in _waiters) waiter.Signal();
         _waiters.Clear();
-        return new AppendResult(ErrorCode.None, batch.BaseOffset, null);
     }
 
     /// <summary>Seals the last segment, then starts the next: a crash in between leaves the sealed one as the last.</summary>

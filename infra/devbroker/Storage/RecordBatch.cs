@@ -33,6 +33,8 @@ internal readonly record struct RecordBatch(
     private const int MagicAt = 16;
     private const int CrcAt = 17;
     private const int AttributesAt = 21;
+    private const int MaxTimestampAt = 35;
+    private const int CountAt = 57;
 
     public long LastOffset => BaseOffset + LastOffsetDelta;
 
@@ -42,7 +44,8 @@ internal readonly record struct RecordBatch(
     public bool HasProducer => ProducerId != NoProducer;
 
     /// <summary>The sequence of the last record; sequences go on at 0 after the largest int.</summary>
-    public int LastSequence => unchecked((int)(((long)BaseSequence + Count - 1) & int.MaxValue));
+    /// <remarks>Not by the number of records: compaction takes some away.</remarks>
+    public int LastSequence => unchecked((int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue));
 
     /// <summary>Reads a header without judging it.</summary>
     /// <param name="bytes">At least <see cref="HeaderBytes"/> bytes.</param>
@@ -52,11 +55,11 @@ internal readonly record struct RecordBatch(
         BinaryPrimitives.ReadInt16BigEndian(bytes[AttributesAt..]),
         BinaryPrimitives.ReadInt32BigEndian(bytes[23..]),
         BinaryPrimitives.ReadInt64BigEndian(bytes[27..]),
-        BinaryPrimitives.ReadInt64BigEndian(bytes[35..]),
+        BinaryPrimitives.ReadInt64BigEndian(bytes[MaxTimestampAt..]),
         BinaryPrimitives.ReadInt64BigEndian(bytes[43..]),
         BinaryPrimitives.ReadInt16BigEndian(bytes[51..]),
         BinaryPrimitives.ReadInt32BigEndian(bytes[53..]),
-        BinaryPrimitives.ReadInt32BigEndian(bytes[57..]));
+        BinaryPrimitives.ReadInt32BigEndian(bytes[CountAt..]));
 
     /// <summary>Judges a batch that a producer sent; it must be the whole of <paramref name="bytes"/>.</summary>
     /// <returns>In this order: too short, another format, not exactly one batch, damaged, impossible numbers,
@@ -97,6 +100,19 @@ internal readonly record struct RecordBatch(
     {
         BinaryPrimitives.WriteInt64BigEndian(bytes, baseOffset);
         BinaryPrimitives.WriteInt32BigEndian(bytes[LeaderEpochAt..], PartitionLog.LeaderEpoch);
+    }
+
+    /// <summary>A batch with fewer records, uncompressed; its offsets, its producer and its sequences stay.</summary>
+    public static byte[] WithRecords(ReadOnlySpan<byte> batch, ReadOnlySpan<byte> records, int count, long maxTimestamp)
+    {
+        byte[] made = [.. batch[..HeaderBytes], .. records];
+        var attributes = BinaryPrimitives.ReadInt16BigEndian(batch[AttributesAt..]);
+        BinaryPrimitives.WriteInt32BigEndian(made.AsSpan(LengthAt), made.Length - PrefixBytes);
+        BinaryPrimitives.WriteInt16BigEndian(made.AsSpan(AttributesAt), (short)(attributes & ~CompressionMask));
+        BinaryPrimitives.WriteInt64BigEndian(made.AsSpan(MaxTimestampAt), maxTimestamp);
+        BinaryPrimitives.WriteInt32BigEndian(made.AsSpan(CountAt), count);
+        BinaryPrimitives.WriteUInt32BigEndian(made.AsSpan(CrcAt), Crc32C.Compute(made.AsSpan(AttributesAt)));
+        return made;
     }
 
     private static ErrorCode Refuse(ErrorCode code, string why, out string? reason)

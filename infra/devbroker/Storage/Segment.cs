@@ -11,17 +11,22 @@ internal sealed class Segment : IDisposable
     /// <summary>Bytes of log per index entry.</summary>
     private const int IndexIntervalBytes = 4096;
 
+    private static readonly string[] Extensions = ["log", "index", "timeindex"];
+    private static readonly TimeSpan RetiredFor = TimeSpan.FromSeconds(10);
+
     private readonly SafeFileHandle _log;
     private readonly SparseIndex _offsets;
     private readonly SparseIndex _times;
     private long _length;
+    private string _directory;
+    private ITimer? _retiring;
     private long _indexedTo;
     private long _maxTimestamp = -1;
 
     public Segment(string directory, long baseOffset)
     {
+        _directory = directory;
         BaseOffset = baseOffset;
-        LogPath = PathOf(directory, baseOffset, "log");
         _log = File.OpenHandle(LogPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         _offsets = new SparseIndex(PathOf(directory, baseOffset, "index"));
         _times = new SparseIndex(PathOf(directory, baseOffset, "timeindex"));
@@ -29,7 +34,7 @@ internal sealed class Segment : IDisposable
 
     public long BaseOffset { get; }
 
-    public string LogPath { get; }
+    public string LogPath => PathOf(_directory, BaseOffset, "log");
 
     /// <summary>Bytes of whole batches.</summary>
     public long Length => Volatile.Read(ref _length);
@@ -58,15 +63,29 @@ internal sealed class Segment : IDisposable
         return (-1, 0);
     }
 
-    /// <summary>The first batch with a record at or after <paramref name="timestamp"/>; null when there is none.</summary>
-    public (long Position, RecordBatch Batch)? LocateTime(long timestamp)
+    /// <summary>The first record at or after a time, ms since epoch, and an offset; null when there is none.</summary>
+    /// <returns>For a batch that can't be looked into its beginning: reading from there misses nothing.</returns>
+    public TimePosition? FindTime(long timestamp, long from)
     {
         if (MaxTimestamp < timestamp) return null;
-        foreach (var found in Scan(_times.PositionBelowKey(timestamp)))
-            if (found.Batch.MaxTimestamp >= timestamp)
-                return found;
+        foreach (var (position, batch) in Scan(_times.PositionBelowKey(timestamp)))
+        {
+            if (batch.MaxTimestamp < timestamp || batch.LastOffset < from) continue;
+            if (RecordSet.Read(ReadBatch(position, batch), batch) is not { } set)
+                return new TimePosition(Math.Max(batch.BaseOffset, from), batch.BaseTimestamp);
+            foreach (var record in set.Records)
+                if (record.Timestamp >= timestamp && record.Offset >= from)
+                    return new TimePosition(record.Offset, record.Timestamp);
+        }
         return null;
     }
+
+    /// <summary>All batches with their bytes.</summary>
+    public IEnumerable<(long Position, RecordBatch Batch, byte[] Bytes)> Batches() =>
+        Scan(0).Select(found => (found.Position, found.Batch, ReadBatch(found.Position, found.Batch)));
+
+    /// <summary>When its first batch was made, by its producer, ms since epoch; null when it is empty.</summary>
+    public long? FirstTimestamp => Length == 0 ? null : Scan(0).First().Batch.BaseTimestamp;
 
     /// <summary>Whole batches from <paramref name="position"/> on, about <paramref name="bytesMax"/> of them.</summary>
     /// <param name="firstSize">Size of the first batch, which is given even when it is larger than the limit.</param>
@@ -79,15 +98,11 @@ internal sealed class Segment : IDisposable
         return new LogSlice(_log, position, checked((int)(end - position)));
     }
 
-    public void Read(long position, Span<byte> destination)
-    {
-        if (RandomAccess.Read(_log, destination, position) != destination.Length)
-            throw new IOException($"{LogPath} ends before {position + destination.Length}");
-    }
-
     /// <summary>Ends the segment: nothing is appended any more, its files are on disk.</summary>
     public void Seal()
     {
+        // A write that failed, for want of space, may have left something behind.
+        if (RandomAccess.GetLength(_log) > _length) RandomAccess.SetLength(_log, _length);
         // The last entry of the time index vouches for the whole file at the next start.
         _times.Append(_maxTimestamp, _length);
         Flush();
@@ -135,8 +150,31 @@ internal sealed class Segment : IDisposable
         return torn;
     }
 
+    /// <summary>
+    /// Takes the place of the segment of the same base offset in another directory. Without its time index nothing
+    /// vouches for a segment: a start after a crash at any point in here reads through what it finds, the old or the new.
+    /// </summary>
+    public void MoveTo(string directory)
+    {
+        File.Delete(PathOf(directory, BaseOffset, "timeindex"));
+        foreach (var extension in Extensions)
+            File.Move(PathOf(_directory, BaseOffset, extension), PathOf(directory, BaseOffset, extension), overwrite: true);
+        _directory = directory;
+    }
+
+    /// <summary>Deletes the files.</summary>
+    public void Delete(TimeProvider time)
+    {
+        foreach (var extension in (string[])[.. Extensions, "producers"]) File.Delete(PathOf(_directory, BaseOffset, extension));
+        Retire(time);
+    }
+
+    /// <summary>Closes the files, deleted or replaced, once those who are still sending from them have had their time.</summary>
+    public void Retire(TimeProvider time) => _retiring = time.CreateTimer(_ => Dispose(), null, RetiredFor, Timeout.InfiniteTimeSpan);
+
     public void Dispose()
     {
+        _retiring?.Dispose();
         _log.Dispose();
         _offsets.Dispose();
         _times.Dispose();
@@ -164,5 +202,18 @@ internal sealed class Segment : IDisposable
             yield return (position, batch);
             position += batch.Size;
         }
+    }
+
+    private byte[] ReadBatch(long position, in RecordBatch batch)
+    {
+        var bytes = new byte[batch.Size];
+        Read(position, bytes);
+        return bytes;
+    }
+
+    private void Read(long position, Span<byte> destination)
+    {
+        if (RandomAccess.Read(_log, destination, position) != destination.Length)
+            throw new IOException($"{LogPath} ends before {position + destination.Length}");
     }
 }

@@ -7,8 +7,8 @@ using StreamSettlement.DevBroker.Wire;
 namespace StreamSettlement.DevBroker.Topics;
 
 /// <summary>
-/// All topics. Read without a lock; creating replaces the whole, after topics.json is on disk: a topic that was
-/// acknowledged is there at the next start.
+/// All topics. Read without a lock; a change replaces the whole, after topics.json is on disk: what was acknowledged is
+/// there, or gone, at the next start.
 /// </summary>
 internal sealed partial class TopicCatalogue : IDisposable
 {
@@ -29,7 +29,7 @@ internal sealed partial class TopicCatalogue : IDisposable
         if (!File.Exists(CataloguePath)) return;
         var stored = JsonSerializer.Deserialize<TopicRecord[]>(File.ReadAllBytes(CataloguePath))
             ?? throw new InvalidDataException($"{CataloguePath} is empty");
-        foreach (var record in stored) _byName = _byName.Add(record.Name, Open(record));
+        foreach (var record in stored) _byName = _byName.Add(record.Name, new Topic(record, Open(record, from: 0)));
     }
 
     public IEnumerable<Topic> All => Volatile.Read(ref _byName).Values;
@@ -40,39 +40,70 @@ internal sealed partial class TopicCatalogue : IDisposable
 
     public Topic? Find(Guid id) => All.FirstOrDefault(topic => topic.Id == id);
 
+    public PartitionLog? Partition(string topic, int index) => Find(topic)?.Partition(index);
+
+    /// <summary>Creates a topic, or only checks whether it could be.</summary>
     /// <returns>What is wrong with the request, in this order: name, exists already, partitions, settings.</returns>
-    public (ErrorCode Error, string? Reason) Check(
-        string name, int partitions, IReadOnlyDictionary<string, string?> configs)
+    public (ErrorCode Error, string? Reason) Create(
+        string name, int partitions, IReadOnlyDictionary<string, string?> configs, bool validateOnly = false) => Change(() =>
     {
         if (!IsLegal(name))
             return (ErrorCode.InvalidTopic, $"topic '{name}': 1 to 249 of a-z A-Z 0-9 . _ - and not . or ..");
         if (Find(name) is not null) return (ErrorCode.TopicAlreadyExists, $"topic '{name}' already exists");
         if (partitions is < 1 or > PartitionsMax)
             return (ErrorCode.InvalidPartitions, $"{partitions} partitions: expected 1 to {PartitionsMax}");
-        foreach (var (key, value) in configs)
-            if (TopicConfig.Refusal(key, value) is { } refusal)
-                return (ErrorCode.InvalidConfig, refusal);
-        return (ErrorCode.None, null);
-    }
-
-    /// <summary>Creates a topic after <see cref="Check"/>.</summary>
-    public (ErrorCode Error, string? Reason) Create(
-        string name, int partitions, IReadOnlyDictionary<string, string?> configs)
-    {
-        lock (_gate)
-        {
-            var check = Check(name, partitions, configs);
-            if (check.Error != ErrorCode.None) return check;
-            var stored = configs.ToDictionary(pair => pair.Key, pair => pair.Value!);
-            var topic = Open(new TopicRecord(name, Guid.NewGuid(), partitions, stored));
-            var next = _byName.Add(name, topic);
-            AtomicFile.Write(CataloguePath,
-                JsonSerializer.SerializeToUtf8Bytes(next.Values.Select(known => known.Record)));
-            Volatile.Write(ref _byName, next);
-        }
+        if (TopicConfig.Refusal(configs) is { } refusal) return (ErrorCode.InvalidConfig, refusal);
+        if (validateOnly) return (ErrorCode.None, null);
+        var record = new TopicRecord(name, Guid.NewGuid(), partitions, configs.ToDictionary(pair => pair.Key, pair => pair.Value!));
+        // What a crash left behind of a deleted topic of this name must not come back.
+        for (var i = 0; i < partitions; i++) DeleteDirectory(name, i);
+        Put(new Topic(record, Open(record, from: 0)));
         _telemetry.TopicCreated(name, partitions);
         return (ErrorCode.None, null);
-    }
+    });
+
+    /// <summary>Deletes a topic with all its records.</summary>
+    public (ErrorCode Error, string? Reason) Delete(string name) => Change(() =>
+    {
+        if (Find(name) is not { } topic) return Missing(name);
+        Store(_byName.Remove(name));
+        for (var i = 0; i < topic.Partitions.Length; i++)
+        {
+            topic.Partitions[i].Close();
+            DeleteDirectory(name, i);
+        }
+        _telemetry.TopicDeleted(name);
+        return (ErrorCode.None, null);
+    });
+
+    /// <summary>Adds partitions to a topic up to a <paramref name="total"/>; the others stay as they are.</summary>
+    public (ErrorCode Error, string? Reason) Grow(string name, int total, bool validateOnly) => Change(() =>
+    {
+        if (Find(name) is not { Record: var record } topic) return Missing(name);
+        if (total <= record.Partitions || total > PartitionsMax)
+            return (ErrorCode.InvalidPartitions,
+                $"topic '{name}' has {record.Partitions} partitions: expected more, at most {PartitionsMax}, not {total}");
+        if (validateOnly) return (ErrorCode.None, null);
+        for (var i = record.Partitions; i < total; i++) DeleteDirectory(name, i);
+        var grown = record with { Partitions = total };
+        Put(new Topic(grown, [.. topic.Partitions, .. Open(grown, from: record.Partitions)]));
+        _telemetry.TopicGrew(name, total);
+        return (ErrorCode.None, null);
+    });
+
+    /// <summary>Gives a topic the settings that <paramref name="change"/> makes of those that it has, in force at once.</summary>
+    public (ErrorCode Error, string? Reason) Configure(
+        string name, Func<Dictionary<string, string>, Dictionary<string, string?>> change, bool validateOnly) => Change(() =>
+    {
+        if (Find(name) is not { } topic) return Missing(name);
+        var configs = change(topic.Record.Configs);
+        if (TopicConfig.Refusal(configs) is { } refusal) return (ErrorCode.InvalidConfig, refusal);
+        if (validateOnly) return (ErrorCode.None, null);
+        var record = topic.Record with { Configs = configs.ToDictionary(pair => pair.Key, pair => pair.Value!) };
+        Put(topic with { Record = record });
+        foreach (var partition in topic.Partitions) partition.Limits = TopicConfig.Limits(record.Configs);
+        return (ErrorCode.None, null);
+    });
 
     public void Flush()
     {
@@ -90,15 +121,46 @@ internal sealed partial class TopicCatalogue : IDisposable
 
     public static bool IsLegal(string name) => name is not ("." or "..") && LegalName().IsMatch(name);
 
-    private Topic Open(TopicRecord record)
+    private static (ErrorCode, string?) Missing(string name) =>
+        (ErrorCode.UnknownTopicOrPartition, $"topic '{name}' does not exist");
+
+    private (ErrorCode, string?) Change(Func<(ErrorCode, string?)> change)
+    {
+        lock (_gate)
+        {
+            try
+            {
+                return change();
+            }
+            catch (IOException failure)
+            {
+                _telemetry.CatalogueFailed(failure);
+                return (ErrorCode.StorageError, failure.Message);
+            }
+        }
+    }
+
+    private void Put(Topic topic) => Store(_byName.SetItem(topic.Name, topic));
+
+    private void Store(ImmutableSortedDictionary<string, Topic> next)
+    {
+        AtomicFile.Write(CataloguePath, JsonSerializer.SerializeToUtf8Bytes(next.Values.Select(topic => topic.Record)));
+        Volatile.Write(ref _byName, next);
+    }
+
+    private PartitionLog[] Open(TopicRecord record, int from)
     {
         var limits = TopicConfig.Limits(record.Configs);
-        var partitions = new PartitionLog[record.Partitions];
-        for (var i = 0; i < partitions.Length; i++)
-            partitions[i] = new PartitionLog(
-                Path.Combine(_directory, "logs", $"{record.Name}-{i}"), limits, _time, _telemetry);
-        return new Topic(record, partitions);
+        return [.. Enumerable.Range(from, record.Partitions - from)
+            .Select(index => new PartitionLog(LogDirectory(record.Name, index), limits, _time, _telemetry))];
     }
+
+    private void DeleteDirectory(string topic, int partition)
+    {
+        if (Directory.Exists(LogDirectory(topic, partition))) Directory.Delete(LogDirectory(topic, partition), recursive: true);
+    }
+
+    private string LogDirectory(string topic, int partition) => Path.Combine(_directory, "logs", $"{topic}-{partition}");
 
     [GeneratedRegex("^[a-zA-Z0-9._-]{1,249}\\z")]
     private static partial Regex LegalName();

@@ -14,7 +14,7 @@ internal static class TopicConfig
     public static readonly IReadOnlyDictionary<string, Setting> Known = new Setting[]
     {
         new("cleanup.policy", "delete", 7,
-            value => value.Split(',').All(part => part.Trim() is "delete" or "compact"), "delete, compact or both"),
+            value => Policies(value).All(policy => policy is "delete" or "compact"), "delete, compact or both"),
         new("compression.type", "producer", 2, value => value == "producer", "producer: batches are stored as they come"),
         new("delete.retention.ms", "86400000", 5, AtLeast(0), "milliseconds, 0 or more"),
         new("max.message.bytes", "1048588", 3, value => Number(value) is >= 0 and <= RecordBatch.SizeMax, "bytes, at most 16 MiB"),
@@ -29,16 +29,36 @@ internal static class TopicConfig
         new("segment.ms", "604800000", 5, AtLeast(1), "milliseconds, 1 or more"),
     }.ToDictionary(setting => setting.Name);
 
-    /// <returns>What is wrong with a setting; null when nothing is.</returns>
-    public static string? Refusal(string name, string? value)
+    /// <returns>What is wrong with one of the settings; null when nothing is.</returns>
+    public static string? Refusal(IReadOnlyDictionary<string, string?> configs)
     {
-        if (!Known.TryGetValue(name, out var setting)) return $"unknown topic setting '{name}'";
-        return value is not null && setting.Accepts(value) ? null : $"{name}={value}: expected {setting.Expected}";
+        foreach (var (name, value) in configs)
+        {
+            if (!Known.TryGetValue(name, out var setting)) return $"unknown topic setting '{name}'";
+            if (value is null || !setting.Accepts(value)) return $"{name}={value}: expected {setting.Expected}";
+        }
+        return null;
     }
 
-    public static LogLimits Limits(IReadOnlyDictionary<string, string> configs) => new(
-        long.Parse(Value(configs, "segment.bytes"), CultureInfo.InvariantCulture),
-        int.Parse(Value(configs, "max.message.bytes"), CultureInfo.InvariantCulture));
+    public static LogLimits Limits(IReadOnlyDictionary<string, string> configs)
+    {
+        var policy = Policies(Value(configs, "cleanup.policy"));
+        return new LogLimits(Long("segment.bytes"), (int)Long("max.message.bytes"))
+        {
+            SegmentMsMax = Long("segment.ms"),
+            RetentionMs = policy.Contains("delete") ? Long("retention.ms") : -1,
+            RetentionBytes = policy.Contains("delete") ? Long("retention.bytes") : -1,
+            IsCompacted = policy.Contains("compact"),
+            IsDeleted = policy.Contains("delete"),
+            DirtyRatioMin = double.Parse(Value(configs, "min.cleanable.dirty.ratio"), CultureInfo.InvariantCulture),
+            CompactionLagMs = Long("min.compaction.lag.ms"),
+            TombstoneMs = Long("delete.retention.ms"),
+        };
+
+        long Long(string name) => long.Parse(Value(configs, name), CultureInfo.InvariantCulture);
+    }
+
+    private static string[] Policies(string value) => value.Split(',', StringSplitOptions.TrimEntries);
 
     private static string Value(IReadOnlyDictionary<string, string> configs, string name) =>
         configs.TryGetValue(name, out var value) ? value : Known[name].Default;

@@ -18,9 +18,17 @@ internal enum ApiKey : short
     ListGroups = 16,
     ApiVersions = 18,
     CreateTopics = 19,
+    DeleteTopics = 20,
+    DeleteRecords = 21,
     InitProducerId = 22,
     OffsetForLeaderEpoch = 23,
     DescribeConfigs = 32,
+    AlterConfigs = 33,
+    CreatePartitions = 37,
+    DeleteGroups = 42,
+    IncrementalAlterConfigs = 44,
+    OffsetDelete = 47,
+    DescribeCluster = 60,
 }
 
 /// <summary>Versions of one request: what is advertised, what is served, and from where fields are "flexible".</summary>
@@ -62,9 +70,17 @@ internal static class ApiTable
         new(ApiKey.ListGroups, 0, 0, 4, 3),
         new(ApiKey.ApiVersions, 0, 0, 4, 3),
         new(ApiKey.CreateTopics, 0, 0, 4, NeverFlexible),
+        new(ApiKey.DeleteTopics, 0, 0, 6, 4),
+        new(ApiKey.DeleteRecords, 0, 0, 2, 2),
         new(ApiKey.InitProducerId, 0, 0, 4, 2),
         new(ApiKey.OffsetForLeaderEpoch, 2, 2, 4, 4),
         new(ApiKey.DescribeConfigs, 0, 0, 4, 4),
+        new(ApiKey.AlterConfigs, 0, 0, 2, 2),
+        new(ApiKey.CreatePartitions, 0, 0, 3, 2),
+        new(ApiKey.DeleteGroups, 0, 0, 2, 2),
+        new(ApiKey.IncrementalAlterConfigs, 0, 0, 1, 1),
+        new(ApiKey.OffsetDelete, 0, 0, 0, NeverFlexible),
+        new(ApiKey.DescribeCluster, 0, 0, 1, 0),
     ];
 
     private static readonly Dictionary<short, ApiRange> ByKey = All.ToDictionary(range => (short)range.Key);

@@ -75,6 +75,9 @@ internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible)
         return count;
     }
 
+    /// <returns>The number of elements; 0 when the array is null.</returns>
+    public int Count() => Math.Max(0, ArrayLength());
+
     /// <summary>Skips the tagged fields at the end of a structure: none of those we are sent changes an answer.</summary>
     public void Tags()
     {

@@ -15,7 +15,7 @@ public sealed class HostileTests(Servers servers) : BrokerTest(servers)
     [InlineData("FFFFFFFF00000000", "a request of -1 bytes")]
     [InlineData("00000004000300", "a request of 4 bytes")]
     [InlineData("0000000A0400000000000001FFFF", "api key 1024 is not served")]
-    [InlineData("0000000A0014000000000001FFFF", "api key 20 is not served")]
+    [InlineData("0000000A001A000000000001FFFF", "api key 26 is not served")]
     [InlineData("0000000A0003007F00000001FFFF", "Metadata version 127 is not served, only 0 to 13")]
     [InlineData("0000000A0000000200000001FFFF", "Produce version 2 is not served, only 3 to 10")]
     [InlineData("0000000A00030000000000010050", "a field of 80 bytes")]

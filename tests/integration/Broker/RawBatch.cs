@@ -8,7 +8,7 @@ internal static class RawBatch
 {
     public static byte[] Of(long producer = -1, short epoch = -1, int sequence = -1)
     {
-        byte[] record = [0, 0, 0, 1, 2, (byte)'v', 0];
+        byte[] record = [0, 0, 0, 2, (byte)'k', 2, (byte)'v', 0];
         using var signed = new ResponseWriter();
         signed.Int16(0);
         signed.Int32(0);

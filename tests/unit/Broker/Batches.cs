@@ -29,6 +29,14 @@ internal static class Batches
         return Sign(batch);
     }
 
+    /// <summary>A batch of records with keys, a second apart; a null value is a tombstone.</summary>
+    public static byte[] Keyed(long begin, params (string Key, string? Value)[] records)
+    {
+        using var all = new MemoryStream();
+        for (var i = 0; i < records.Length; i++) Record(all, 1_000 * i, i, records[i].Key, records[i].Value);
+        return Of([.. Enumerable.Range(0, records.Length).Select(i => begin + 1_000 * i)], payload: all.ToArray());
+    }
+
     public static byte[] OfCount(int count, long producer = -1, short epoch = -1, int sequence = -1) =>
         Of([.. Enumerable.Range(0, count).Select(i => Noon + i)], producer, epoch, sequence);
 
@@ -39,24 +47,31 @@ internal static class Batches
         return batch;
     }
 
-    /// <summary>Records with empty key, the value "v" and no headers.</summary>
+    /// <summary>Records without key, with the value "v" and no headers.</summary>
     public static byte[] Records(long[] times)
     {
         using var all = new MemoryStream();
-        for (var i = 0; i < times.Length; i++)
-        {
-            using var record = new MemoryStream();
-            record.WriteByte(0);
-            ZigZag(record, times[i] - times[0]);
-            ZigZag(record, i);
-            ZigZag(record, -1);
-            ZigZag(record, 1);
-            record.WriteByte((byte)'v');
-            ZigZag(record, 0);
-            ZigZag(all, record.Length);
-            all.Write(record.ToArray());
-        }
+        for (var i = 0; i < times.Length; i++) Record(all, times[i] - times[0], i, null, "v");
         return all.ToArray();
+    }
+
+    private static void Record(MemoryStream target, long time, int offset, string? key, string? value)
+    {
+        using var record = new MemoryStream();
+        record.WriteByte(0);
+        ZigZag(record, time);
+        ZigZag(record, offset);
+        Field(record, key);
+        Field(record, value);
+        ZigZag(record, 0);
+        ZigZag(target, record.Length);
+        target.Write(record.ToArray());
+    }
+
+    private static void Field(MemoryStream target, string? text)
+    {
+        ZigZag(target, text?.Length ?? -1);
+        target.Write(System.Text.Encoding.ASCII.GetBytes(text ?? ""));
     }
 
     private static void ZigZag(MemoryStream target, long value)

@@ -25,10 +25,10 @@ public sealed class PartitionLogTests : IDisposable
         Assert.Equal(3, log.Append(second).BaseOffset);
 
         Assert.Equal((0L, 5L), (log.StartOffset, log.EndOffset));
-        Assert.Equal([.. first, .. second], Content(log.Read(0, 100_000, firstAlways: true)));
+        Assert.Equal([.. first, .. second], LogContent.Bytes(log.Read(0, 100_000, firstAlways: true)));
         // An offset within a batch is answered with that batch.
-        Assert.Equal(second, Content(log.Read(4, 100_000, firstAlways: true)));
-        Assert.Empty(Content(log.Read(5, 100_000, firstAlways: true)));
+        Assert.Equal(second, LogContent.Bytes(log.Read(4, 100_000, firstAlways: true)));
+        Assert.Empty(LogContent.Bytes(log.Read(5, 100_000, firstAlways: true)));
     }
 
     [Theory]
@@ -68,9 +68,9 @@ public sealed class PartitionLogTests : IDisposable
 
         using var reopened = Open();
         Assert.True(Directory.GetFiles(_directory.Path, "*.log").Length > 10);
-        Assert.Equal([.. Enumerable.Range(0, 200).Select(i => 100L * i)], BaseOffsets(reopened));
+        Assert.Equal([.. Enumerable.Range(0, 200).Select(i => 100L * i)], LogContent.BaseOffsets(reopened));
         for (long offset = 0; offset < 20_000; offset += 37)
-            Assert.Equal(offset / 100 * 100, RecordBatch.Parse(Content(reopened.Read(offset, 1, firstAlways: true))).BaseOffset);
+            Assert.Equal(offset / 100 * 100, RecordBatch.Parse(LogContent.Bytes(reopened.Read(offset, 1, firstAlways: true))).BaseOffset);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class PartitionLogTests : IDisposable
             Assert.Equal(6, recovered.EndOffset);
             Assert.Equal(2 * batch.Length, new FileInfo(file).Length);
             Assert.Equal(6, recovered.Append([.. batch]).BaseOffset);
-            Assert.Equal([0, 3, 6], BaseOffsets(recovered));
+            Assert.Equal([0, 3, 6], LogContent.BaseOffsets(recovered));
         }
     }
 
@@ -120,7 +120,7 @@ public sealed class PartitionLogTests : IDisposable
 
         using var recovered = Open();
         Assert.Equal(10_000, recovered.EndOffset);
-        Assert.Equal(100, BaseOffsets(recovered).Count);
+        Assert.Equal(100, LogContent.BaseOffsets(recovered).Count);
     }
 
     [Fact]
@@ -179,31 +179,4 @@ public sealed class PartitionLogTests : IDisposable
 
     private PartitionLog Open(string? directory = null) =>
         new(directory ?? _directory.Path, _limits, TimeProvider.System, new BrokerTelemetry(NullLogger.Instance));
-
-    private static byte[] Content(ReadResult read)
-    {
-        Assert.Equal(ErrorCode.None, read.Error);
-        var bytes = new byte[read.Slice.Length];
-        if (bytes.Length > 0) Assert.Equal(bytes.Length, RandomAccess.Read(read.Slice.File!, bytes, read.Slice.Position));
-        return bytes;
-    }
-
-    /// <summary>Reads the whole log as a consumer does.</summary>
-    private static List<long> BaseOffsets(PartitionLog log)
-    {
-        var found = new List<long>();
-        for (var offset = log.StartOffset; offset < log.EndOffset;)
-        {
-            var content = Content(log.Read(offset, 3_000, firstAlways: true)).AsSpan();
-            while (content.Length > 0)
-            {
-                var batch = RecordBatch.Parse(content);
-                Assert.True(RecordBatch.IsIntact(content[..batch.Size]));
-                found.Add(batch.BaseOffset);
-                offset = batch.LastOffset + 1;
-                content = content[batch.Size..];
-            }
-        }
-        return found;
-    }
 }

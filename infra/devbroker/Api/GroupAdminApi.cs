@@ -4,8 +4,8 @@ using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.DevBroker.Api;
 
-/// <summary>ListGroups and DescribeGroups.</summary>
-internal sealed class GroupQueryApi(GroupCoordinator groups)
+/// <summary>ListGroups, DescribeGroups, DeleteGroups.</summary>
+internal sealed class GroupAdminApi(GroupCoordinator groups)
 {
     public void List(Request request, ResponseWriter response)
     {
@@ -13,7 +13,7 @@ internal sealed class GroupQueryApi(GroupCoordinator groups)
         var reader = request.Reader();
         var states = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         if (version >= 4)
-            for (var left = reader.ArrayLength(); left > 0; left--) states.Add(reader.String());
+            for (var left = reader.Count(); left > 0; left--) states.Add(reader.String());
         if (version >= 1) response.Int32(0);
         response.Error(ErrorCode.None);
         var listed = groups.List().Where(group => states.Count == 0 || states.Contains(group.State)).ToList();
@@ -33,8 +33,8 @@ internal sealed class GroupQueryApi(GroupCoordinator groups)
         var version = request.Version;
         var reader = request.Reader();
         if (version >= 1) response.Int32(0);
-        var count = reader.ArrayLength();
-        response.Array(Math.Max(0, count));
+        var count = reader.Count();
+        response.Array(count);
         for (; count > 0; count--)
         {
             var group = groups.Describe(reader.String());
@@ -55,6 +55,22 @@ internal sealed class GroupQueryApi(GroupCoordinator groups)
                 response.Tags();
             }
             if (version >= 3) response.Int32(MetadataApi.OperationsUnknown);
+            response.Tags();
+        }
+        response.Tags();
+    }
+
+    public void Delete(Request request, ResponseWriter response)
+    {
+        var reader = request.Reader();
+        response.Int32(0);
+        var count = reader.Count();
+        response.Array(count);
+        for (; count > 0; count--)
+        {
+            var groupId = reader.String();
+            response.String(groupId);
+            response.Error(groups.Delete(groupId));
             response.Tags();
         }
         response.Tags();

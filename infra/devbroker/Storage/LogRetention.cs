@@ -1,0 +1,25 @@
+namespace StreamSettlement.DevBroker.Storage;
+
+/// <summary>Which segments a log need not keep.</summary>
+internal static class LogRetention
+{
+    /// <returns>How many of the oldest segments go; never the last one, which is written to.</returns>
+    /// <param name="now">Ms since epoch.</param>
+    public static int Expired(Segment[] segments, LogLimits limits, long startOffset, long now)
+    {
+        var excess = segments.Sum(segment => segment.Length) - limits.RetentionBytes;
+        for (var i = 0; i < segments.Length - 1; i++)
+        {
+            excess -= segments[i].Length;
+            var isDeleted = segments[i + 1].BaseOffset <= startOffset;
+            // As much goes as can without leaving less than the limit.
+            var isTooMuch = limits.RetentionBytes >= 0 && excess >= 0;
+            if (!isDeleted && !isTooMuch && !IsOld(segments[i], limits, now)) return i;
+        }
+        return segments.Length - 1;
+    }
+
+    /// <summary>Whether the newest record is older than records are kept.</summary>
+    public static bool IsOld(Segment segment, LogLimits limits, long now) =>
+        limits.RetentionMs >= 0 && segment.MaxTimestamp >= 0 && segment.MaxTimestamp < now - limits.RetentionMs;
+}
