@@ -2,6 +2,9 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using StreamSettlement.Bench;
+
+if (args is ["deadlocks", .. var rest]) return await ConcurrencyBench.RunAsync(rest is [var chart] ? new FileInfo(chart) : null);
 
 // Each benchmark starts its own servers under .local/bench; a run takes one to ten seconds, so few runs, each one invocation.
 var races = ManualConfig.Create(DefaultConfig.Instance)
@@ -9,4 +12,5 @@ var races = ManualConfig.Create(DefaultConfig.Instance)
     .AddJob(Job.Default
         .WithToolchain(InProcessEmitToolchain.Instance)
         .WithWarmupCount(1).WithIterationCount(5).WithInvocationCount(1).WithUnrollFactor(1));
-BenchmarkSwitcher.FromAssembly(typeof(StreamSettlement.Bench.Race).Assembly).Run(args, races);
+BenchmarkSwitcher.FromAssembly(typeof(Race).Assembly).Run(args, races);
+return 0;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using StreamSettlement.Cli.Demo;
+using StreamSettlement.DevStack;
 
 namespace StreamSettlement.Cli.Commands;
 
@@ -9,7 +10,7 @@ internal static class BenchCommand
 {
     public static Command Create(Terminal terminal, TimeProvider time)
     {
-        var command = new Command("bench", "Measure: the pipeline several times, ten times the rows, or live latency.");
+        var command = new Command("bench", "Measure: the pipeline several times, ten times the rows, live latency, or writers at once.");
         var rows = new GeneratorOptions(command, "The business day of the rows. Default: yesterday in Asia/Seoul.");
         var runs = Options.Number("--runs", "Runs of the pipeline.", 3, 1, 100);
         var scale = Options.Number("--scale", "Also run with this many times the rows, and compare time and memory.", 1, 1, 1_000);
@@ -29,6 +30,23 @@ internal static class BenchCommand
             return parsed.GetValue(live)
                 ? await new LiveBench(terminal, time).RunAsync(settings with { Day = GeneratorOptions.Today(time) }, parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), token)
                 : await new PipelineBench(terminal, time).RunAsync(settings, parsed.GetValue(runs), parsed.GetValue(scale), parsed.GetValue(chart), token);
+        });
+        command.Subcommands.Add(Deadlocks(terminal));
+        return command;
+    }
+
+    /// <summary>The races are a program of their own, as the tests are.</summary>
+    private static Command Deadlocks(Terminal terminal)
+    {
+        var chart = new Option<FileInfo?>("--chart") { Description = "Draw throughput and deadlocks into this SVG file." };
+        var command = new Command("deadlocks", "Writers at once over the same and over their own contents: row by row as before, and in chunks as now.") { chart };
+        command.SetAction(async (parsed, token) =>
+        {
+            var project = Path.Combine(Repository.Root, "bench");
+            terminal.Line("building the races …");
+            if (await TestCommand.RunAsync("dotnet", ["build", project, "-c", TestCommand.Configuration, "--nologo", "-v", "quiet", "-clp:NoSummary"], token) is not 0 and var build) return build;
+            var program = Path.Combine(project, "bin", TestCommand.Configuration, "net10.0", "StreamSettlement.Bench.dll");
+            return await TestCommand.RunAsync("dotnet", [program, "deadlocks", .. parsed.GetValue(chart) is { } file ? (string[])[file.FullName] : []], token);
         });
         return command;
     }

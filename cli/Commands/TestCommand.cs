@@ -29,7 +29,7 @@ internal readonly record struct TestCounts(int Passed, int Failed, int Skipped)
 /// <summary>Builds and runs the test projects and adds up their results.</summary>
 internal static class TestCommand
 {
-    private const string Configuration = "Release";
+    public const string Configuration = "Release";
 
     public static Command Create(Terminal terminal)
     {
@@ -80,8 +80,9 @@ internal static class TestCommand
         return counts;
     }
 
-    // The outputs are ours: the person sees the runner at work.
-    private static async Task<int> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken token)
+    /// <summary>Runs a program with the outputs of this one: the person sees it at work.</summary>
+    /// <returns>Its exit code.</returns>
+    public static async Task<int> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken token)
     {
         using var process = new Process { StartInfo = new ProcessStartInfo(program, arguments) { WorkingDirectory = Repository.Root } };
         process.Start();

@@ -74,4 +74,49 @@ public sealed class BenchTests(Servers servers)
             await race.StopAsync();
         }
     }
+
+    [Fact]
+    public async Task A_chunk_without_one_of_its_mechanisms_leaves_the_same_rollups()
+    {
+        var race = new MechanismRace { Rows = 1 };
+        await race.StartAsync(servers.NewStateDirectory().Root);
+        try
+        {
+            foreach (var way in new[] { race.AllMechanisms, race.WithoutClaims, race.WithoutEpochs, race.InSeparateTransactions, race.WithAHundredDeadLetters })
+            {
+                await way();
+                Assert.Equal(1, await race.TakeViewsAsync());
+            }
+            Assert.True(await race.LookForTheHorizon());
+            Assert.True(race.ReadTheClockAlone());
+        }
+        finally
+        {
+            await race.StopAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Chunks_never_deadlock_where_upserts_row_by_row_do()
+    {
+        var race = new ConcurrencyRace { Time = TimeSpan.FromMilliseconds(500), Contents = 200 };
+        await race.StartAsync(servers.NewStateDirectory().Root);
+        try
+        {
+            foreach (var crowd in new[] { new Crowd(1, 4, Shared: true), new Crowd(2, 8, Shared: true), new Crowd(4, 2, Shared: false) })
+            {
+                var result = await race.RunAsync(WriteWay.Chunks, crowd);
+                Assert.Equal(0, result.Deadlocks);
+                Assert.Equal(result.Rows, result.Views);
+            }
+            // The race can see a deadlock; and its victims leave nothing.
+            var rival = await race.RunAsync(WriteWay.RowByRow, new Crowd(1, 4, Shared: true));
+            Assert.NotEqual(0, rival.Deadlocks);
+            Assert.Equal(rival.Rows, rival.Views);
+        }
+        finally
+        {
+            await race.StopAsync();
+        }
+    }
 }
