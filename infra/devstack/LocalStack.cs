@@ -9,6 +9,12 @@ internal sealed record LocalStackSettings
     /// <summary>Ports that are taken when free; otherwise any. Null: any.</summary>
     public (int Settlement, int Ingest, int Aggregator, int Kafka)? PreferredPorts { get; init; }
 
+    /// <summary>Ingests side by side: one reads, the others stand by. Default 1.</summary>
+    public int Ingests { get; init; } = 1;
+
+    /// <summary>Aggregators that share the partitions. Default 1.</summary>
+    public int Aggregators { get; init; } = 1;
+
     /// <summary>For all three services, by the names that they read: <c>Ingest__SafetyLag</c>.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }
@@ -24,6 +30,8 @@ internal sealed class LocalStack : IAsyncDisposable
     private readonly StackLock stackLock;
     private readonly LocalStackSettings settings;
     private readonly TimeProvider time;
+    private readonly List<ServiceProcess> ingests = [];
+    private readonly List<ServiceProcess> aggregators = [];
     private MariaDbServer? mariaDb;
     private PostgresServer? postgres;
     private BrokerProcess? broker;
@@ -41,9 +49,15 @@ internal sealed class LocalStack : IAsyncDisposable
 
     public BrokerProcess Broker => broker ?? throw new InvalidOperationException("the servers have not been started");
 
-    public ServiceProcess? Ingest { get; private set; }
+    /// <summary>The first one.</summary>
+    public ServiceProcess? Ingest => ingests.FirstOrDefault();
 
-    public ServiceProcess? Aggregator { get; private set; }
+    /// <summary>The first one.</summary>
+    public ServiceProcess? Aggregator => aggregators.FirstOrDefault();
+
+    public IReadOnlyList<ServiceProcess> Ingests => ingests;
+
+    public IReadOnlyList<ServiceProcess> Aggregators => aggregators;
 
     public ServiceProcess? Settlement { get; private set; }
 
@@ -73,18 +87,23 @@ internal sealed class LocalStack : IAsyncDisposable
     /// <summary>Starts the three services side by side and waits until all are ready.</summary>
     public async Task StartServicesAsync(Action<string> report, CancellationToken token)
     {
-        var services = Services;
+        var services = new ServiceSettings(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString) { Environment = settings.Environment };
         var ports = settings.PreferredPorts;
         // The aggregator is ready once ingest has made the topics, settlement once the aggregator has made its schema. Ingest comes
         // last: it reads from its first moment on, and a process that starts takes a core from it for seconds.
-        Aggregator = ServiceProcess.Aggregator(services, State, time, Port(ports?.Aggregator));
+        for (var i = 0; i < settings.Aggregators; i++)
+            aggregators.Add(ServiceProcess.Aggregator(services, State, time, Port(i == 0 ? ports?.Aggregator : null), Named("aggregator", i)));
         Settlement = ServiceProcess.Settlement(services, State, time, Port(ports?.Settlement));
         await ServiceProcess.WaitUntilReadyAsync([Settlement], token);
-        Ingest = ServiceProcess.Ingest(services, State, time, Port(ports?.Ingest));
-        await ServiceProcess.WaitUntilReadyAsync([Aggregator, Ingest, Settlement], token);
-        report($"the services are ready: settlement {Settlement.Address} ingest {Ingest.Address} aggregator {Aggregator.Address}");
-        new StackEndpoints(Settlement.Address, Ingest.Address, Aggregator.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString,
+        for (var i = 0; i < settings.Ingests; i++)
+            ingests.Add(ServiceProcess.Ingest(services, State, time, Port(i == 0 ? ports?.Ingest : null), Named("ingest", i)));
+        await ServiceProcess.WaitUntilReadyAsync([.. aggregators, .. ingests, Settlement], token);
+        report($"the services are ready: settlement {Settlement.Address} ingest {Addresses(ingests)} aggregator {Addresses(aggregators)}");
+        new StackEndpoints(Settlement.Address, Ingest!.Address, Aggregator!.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString,
             ServiceProcess.SigningKey(State)).Write(State);
+
+        static string Named(string service, int index) => index == 0 ? service : $"{service}-{index + 1}";
+        static string Addresses(IEnumerable<ServiceProcess> several) => string.Join(' ', several.Select(one => one.Address));
     }
 
     /// <summary>Returns, with a paragraph for a person, when one of the processes ends though nobody stopped it.</summary>
@@ -104,10 +123,13 @@ internal sealed class LocalStack : IAsyncDisposable
             var exited = await AnyExitAsync(token);
             var description = await exited.DescribeExitAsync();
             while (restarts.TryPeek(out var oldest) && time.GetElapsedTime(oldest) > TimeSpan.FromMinutes(1)) restarts.Dequeue();
-            if (exited == mariaDb?.Process || exited == postgres?.Process || restarts.Count == RestartsMax) throw new DevStackException(description);
+            var part = Parts().First(part => part.Process == exited);
+            if (part is MariaDbServer or PostgresServer || restarts.Count == RestartsMax) throw new DevStackException(description);
             report(description);
             restarts.Enqueue(time.GetTimestamp());
-            await RestartAsync(exited, token);
+            // A service is not awaited until ready: while a dependency is down it will not be, and that too has to be noticed here.
+            await part.StartAgainAsync();
+            if (part is BrokerProcess) await part.WaitUntilReadyAsync(token);
             report($"{exited.Name} runs again");
         }
     }
@@ -120,8 +142,7 @@ internal sealed class LocalStack : IAsyncDisposable
     {
         if (!detached)
         {
-            foreach (var service in new[] { Ingest, Aggregator, Settlement })
-                if (service is not null) await service.DisposeAsync();
+            await Task.WhenAll(Parts().OfType<ServiceProcess>().Select(service => service.DisposeAsync().AsTask()));
             if (broker is not null) await broker.DisposeAsync();
             await Task.WhenAll(mariaDb?.DisposeAsync().AsTask() ?? Task.CompletedTask, postgres?.DisposeAsync().AsTask() ?? Task.CompletedTask);
             StackEndpoints.Remove(State);
@@ -149,28 +170,6 @@ internal sealed class LocalStack : IAsyncDisposable
 
     private static int? Port(int? preferred) => preferred is null ? null : LoopbackPorts.Next(preferred);
 
-    private ServiceSettings Services => new(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString) { Environment = settings.Environment };
-
-    private async Task RestartAsync(ChildProcess exited, CancellationToken token)
-    {
-        if (exited == broker?.Process)
-        {
-            var port = broker.Port;
-            await broker.DisposeAsync();
-            broker = await BrokerProcess.StartAsync(State, time, token, port);
-        }
-        else if (exited == Ingest?.Process) Ingest = await ReplacedAsync(Ingest, port => ServiceProcess.Ingest(Services, State, time, port));
-        else if (exited == Aggregator?.Process) Aggregator = await ReplacedAsync(Aggregator, port => ServiceProcess.Aggregator(Services, State, time, port));
-        else if (exited == Settlement?.Process) Settlement = await ReplacedAsync(Settlement, port => ServiceProcess.Settlement(Services, State, time, port));
-
-        // Not awaited until ready: while a dependency is down it will not be, and that too has to be noticed here.
-        static async Task<ServiceProcess> ReplacedAsync(ServiceProcess old, Func<int, ServiceProcess> start)
-        {
-            await old.DisposeAsync();
-            return start(old.Port);
-        }
-    }
-
     private async Task<ChildProcess> AnyExitAsync(CancellationToken token)
     {
         var processes = Processes().ToList();
@@ -180,8 +179,10 @@ internal sealed class LocalStack : IAsyncDisposable
     }
 
     /// <summary>All that run: servers, broker, services.</summary>
-    public IEnumerable<ChildProcess> Processes() =>
-        new[] { mariaDb?.Process, postgres?.Process, broker?.Process, Ingest?.Process, Aggregator?.Process, Settlement?.Process }.OfType<ChildProcess>();
+    public IEnumerable<ChildProcess> Processes() => Parts().Select(part => part.Process);
+
+    /// <summary>Servers, broker and services, as far as they have been started.</summary>
+    public IEnumerable<StackPart> Parts() => ((StackPart?[])[mariaDb, postgres, broker, .. ingests, .. aggregators, Settlement]).OfType<StackPart>();
 
     private async Task StartServersAsync(Action<string> report, CancellationToken token)
     {

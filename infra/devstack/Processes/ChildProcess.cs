@@ -127,13 +127,25 @@ internal sealed class ChildProcess : IAsyncDisposable
         return inTime;
     }
 
-    /// <summary>Kills the process as a power cut would: for tests of what survives that.</summary>
+    /// <summary>Kills the process and its children as a power cut would: for tests of what survives that.</summary>
     public async Task KillAsync()
     {
         stopping = true;
-        Posix.Signal(-Id, Posix.SigKill);
+        if (!Exited.IsCompleted) ProcessTree.Kill(Id);
         await Exited;
         File.Delete(pidFile);
+    }
+
+    /// <summary>Halts the process and its children where they are, as a machine that swaps or a paused container does.</summary>
+    public void Suspend()
+    {
+        if (!Exited.IsCompleted) ProcessTree.Stop(Id);
+    }
+
+    /// <summary>Lets it go on.</summary>
+    public void Continue()
+    {
+        if (!Exited.IsCompleted) ProcessTree.Continue(Id);
     }
 
     public async ValueTask DisposeAsync()

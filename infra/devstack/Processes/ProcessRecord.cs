@@ -40,15 +40,20 @@ internal sealed record ProcessRecord(int Pid, long StartTicks, string BootId, in
     {
         if (await AskToStopAsync(patience, time)) return true;
         Posix.Signal(-Pid, Posix.SigKill);
-        Posix.Signal(Pid, Posix.SigKill);
+        ProcessTree.Kill(Pid);
         await GoneWithinAsync(TimeSpan.FromSeconds(10), time);
         return false;
     }
 
     /// <summary>Asks the process to stop and waits, but never kills it.</summary>
     /// <returns>False when it still runs after <paramref name="patience"/>.</returns>
-    public async Task<bool> AskToStopAsync(TimeSpan patience, TimeProvider time) =>
-        !IsRunning || !Posix.Signal(Pid, StopSignal) || await GoneWithinAsync(patience, time);
+    public async Task<bool> AskToStopAsync(TimeSpan patience, TimeProvider time)
+    {
+        if (!IsRunning || !Posix.Signal(Pid, StopSignal)) return true;
+        // One that somebody has halted would not hear it.
+        ProcessTree.Continue(Pid);
+        return await GoneWithinAsync(patience, time);
+    }
 
     private async Task<bool> GoneWithinAsync(TimeSpan patience, TimeProvider time)
     {

@@ -5,49 +5,32 @@ using StreamSettlement.DevStack.Processes;
 namespace StreamSettlement.DevStack.Servers;
 
 /// <summary>The development broker as a child process.</summary>
-internal sealed class BrokerProcess : IAsyncDisposable
+internal sealed class BrokerProcess : StackPart
 {
     public const string Name = "broker";
 
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private BrokerProcess(ChildCommand command, int port, bool ownsPort, StateDirectory state, TimeProvider time)
+        : base(command, port, ownsPort, state, time)
+    {
+    }
 
-    private readonly bool ownsPort;
+    public string Bootstrap => BootstrapOf(Port);
 
-    private BrokerProcess(ChildProcess process, int port, bool ownsPort) => (Process, Port, this.ownsPort) = (process, port, ownsPort);
-
-    public ChildProcess Process { get; }
-
-    public int Port { get; }
-
-    public string Bootstrap => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
+    protected override TimeSpan StartPatience => TimeSpan.FromSeconds(60);
 
     /// <param name="port">To come back at the address that clients know; null for any free one.</param>
-    public static async Task<BrokerProcess> StartAsync(StateDirectory state, TimeProvider time, CancellationToken token, int? port = null)
+    public static Task<BrokerProcess> StartAsync(StateDirectory state, TimeProvider time, CancellationToken token, int? port = null)
     {
         var listen = port ?? LoopbackPorts.Next();
-        var process = ChildProcess.Start(DotnetCommand.Of(Name, Repository.Program("infra/devbroker", "DevBroker"),
-            ["--data", state.DataDirectory(Name), "--listen", $"127.0.0.1:{listen}"]), state, time);
-        var broker = new BrokerProcess(process, listen, ownsPort: port is null);
-        try
-        {
-            await process.WaitUntilReadyAsync(broker.NotReadyAsync, StartPatience, token);
-        }
-        catch
-        {
-            await broker.DisposeAsync();
-            throw;
-        }
-        return broker;
+        var command = DotnetCommand.Of(Name, Repository.Program("infra/devbroker", "DevBroker"),
+            ["--data", state.DataDirectory(Name), "--listen", BootstrapOf(listen)]);
+        return ReadyAsync(new BrokerProcess(command, listen, ownsPort: port is null, state, time), null, token);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await Process.DisposeAsync();
-        if (ownsPort) LoopbackPorts.Return(Port);
-    }
+    private static string BootstrapOf(int port) => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}");
 
     // Asked over the protocol itself: a listening port alone could be anybody's.
-    private async Task<string?> NotReadyAsync(CancellationToken token)
+    protected override async Task<string?> NotReadyAsync(CancellationToken token)
     {
         try
         {

@@ -5,7 +5,7 @@ using StreamSettlement.DevStack.Processes;
 namespace StreamSettlement.DevStack.Servers;
 
 /// <summary>A MariaDB of the Debian package, with its own data directory, on a loopback port, with the distribution's durability.</summary>
-internal sealed class MariaDbServer : IAsyncDisposable
+internal sealed class MariaDbServer : StackPart
 {
     public const string Name = "mariadb";
 
@@ -13,15 +13,12 @@ internal sealed class MariaDbServer : IAsyncDisposable
     private const string Owner = "platform";
     private const string Ingest = "ingest";
 
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
-
     private readonly StateDirectory state;
 
-    private MariaDbServer(StateDirectory state, ChildProcess process, int port) => (this.state, Process, Port) = (state, process, port);
+    private MariaDbServer(ChildCommand command, int port, StateDirectory state, TimeProvider time)
+        : base(command, port, ownsPort: true, state, time) => this.state = state;
 
-    public ChildProcess Process { get; }
-
-    public int Port { get; }
+    protected override TimeSpan StartPatience => TimeSpan.FromSeconds(90);
 
     /// <summary>Starts the server; an empty data directory is initialised first (some seconds).</summary>
     /// <exception cref="DevStackException">It did not start; the message says why.</exception>
@@ -44,18 +41,8 @@ internal sealed class MariaDbServer : IAsyncDisposable
             // MySql.Data cannot read the collations without a number that MariaDB lists since 10.10.
             "--old-mode=UTF8_IS_UTF8MB3,NO_NULL_COLLATION_IDS",
         ];
-        var process = ChildProcess.Start(new ChildCommand(Name, line[0], line[1..]) { StopPatience = TimeSpan.FromSeconds(60) }, state, time);
-        var server = new MariaDbServer(state, process, port);
-        try
-        {
-            await process.WaitUntilReadyAsync(server.NotReadyAsync, StartPatience, token);
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
-        return server;
+        var command = new ChildCommand(Name, line[0], line[1..]) { StopPatience = TimeSpan.FromSeconds(60) };
+        return await ReadyAsync(new MariaDbServer(command, port, state, time), null, token);
     }
 
     /// <summary>Connection string of the owner, without a database.</summary>
@@ -77,12 +64,6 @@ internal sealed class MariaDbServer : IAsyncDisposable
         await connection.OpenAsync(token);
         await using var command = new MySqlCommand(MySqlDatabase.WithoutNotes + sql, connection);
         await command.ExecuteNonQueryAsync(token);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await Process.DisposeAsync();
-        LoopbackPorts.Return(Port);
     }
 
     private static async Task<string> InitialiseAsync(string home, CancellationToken token)
@@ -132,7 +113,7 @@ internal sealed class MariaDbServer : IAsyncDisposable
         return parts.ConnectionString;
     }
 
-    private async Task<string?> NotReadyAsync(CancellationToken token)
+    protected override async Task<string?> NotReadyAsync(CancellationToken token)
     {
         try
         {

@@ -4,7 +4,7 @@ using StreamSettlement.DevStack.Processes;
 namespace StreamSettlement.DevStack.Servers;
 
 /// <summary>A PostgreSQL of the Debian package, with its own data directory, on a loopback port, with the distribution's durability.</summary>
-internal sealed class PostgresServer : IAsyncDisposable
+internal sealed class PostgresServer : StackPart
 {
     public const string Name = "postgres";
 
@@ -12,15 +12,12 @@ internal sealed class PostgresServer : IAsyncDisposable
     private const string Superuser = "postgres";
     private const string Owner = "settlement";
 
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
-
     private readonly StateDirectory state;
 
-    private PostgresServer(StateDirectory state, ChildProcess process, int port) => (this.state, Process, Port) = (state, process, port);
+    private PostgresServer(ChildCommand command, int port, StateDirectory state, TimeProvider time)
+        : base(command, port, ownsPort: true, state, time) => this.state = state;
 
-    public ChildProcess Process { get; }
-
-    public int Port { get; }
+    protected override TimeSpan StartPatience => TimeSpan.FromSeconds(90);
 
     /// <summary>Starts the server; an empty data directory is initialised first (some seconds).</summary>
     /// <exception cref="DevStackException">It did not start; the message says why.</exception>
@@ -39,20 +36,13 @@ internal sealed class PostgresServer : IAsyncDisposable
             "-c", "shared_buffers=256MB", "-c", "max_connections=200", "-c", "max_wal_size=2GB", "-c", "timezone=UTC",
         ];
         // SIGTERM waits until every client has gone; SIGINT ends their sessions and stops in an orderly way.
-        var process = ChildProcess.Start(
-            new ChildCommand(Name, line[0], line[1..]) { StopSignal = Posix.SigInt, StopPatience = TimeSpan.FromSeconds(60), WorkingDirectory = "/" }, state, time);
-        var server = new PostgresServer(state, process, port);
-        try
+        var command = new ChildCommand(Name, line[0], line[1..])
         {
-            await process.WaitUntilReadyAsync(server.NotReadyAsync, StartPatience, token);
-            await server.CreateOwnerAsync(token);
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
-        return server;
+            StopSignal = Posix.SigInt,
+            StopPatience = TimeSpan.FromSeconds(60),
+            WorkingDirectory = "/",
+        };
+        return await ReadyAsync(new PostgresServer(command, port, state, time), (server, cancel) => server.CreateOwnerAsync(cancel), token);
     }
 
     /// <summary>Connection string of the superuser, to the database <c>postgres</c>.</summary>
@@ -75,12 +65,6 @@ internal sealed class PostgresServer : IAsyncDisposable
     {
         await using var connection = await OpenAdminAsync(token);
         await RunAsync(connection, sql, token);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await Process.DisposeAsync();
-        LoopbackPorts.Return(Port);
     }
 
     private Task DropAsync(string name) => ExecuteAsync($"drop database if exists \"{name}\" with (force)");
@@ -145,7 +129,7 @@ internal sealed class PostgresServer : IAsyncDisposable
         Database = database,
     }.ConnectionString;
 
-    private async Task<string?> NotReadyAsync(CancellationToken token)
+    protected override async Task<string?> NotReadyAsync(CancellationToken token)
     {
         try
         {

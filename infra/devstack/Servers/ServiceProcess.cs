@@ -14,18 +14,16 @@ internal sealed record ServiceSettings(string KafkaBootstrap, string MySql, stri
 }
 
 /// <summary>One of the three services as a child process, started but not yet ready.</summary>
-internal sealed class ServiceProcess : IAsyncDisposable
+internal sealed class ServiceProcess : StackPart
 {
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(10) };
 
-    private readonly bool ownsPort;
+    private ServiceProcess(ChildCommand command, int port, bool ownsPort, StateDirectory state, TimeProvider time)
+        : base(command, port, ownsPort, state, time)
+    {
+    }
 
-    private ServiceProcess(ChildProcess process, int port, bool ownsPort) => (Process, Port, this.ownsPort) = (process, port, ownsPort);
-
-    public ChildProcess Process { get; }
-
-    public int Port { get; }
+    protected override TimeSpan StartPatience => TimeSpan.FromSeconds(90);
 
     public Uri Address => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}"));
 
@@ -57,20 +55,10 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Made at first use: the key of the tokens that the settlement service accepts.</summary>
     public static string SigningKey(StateDirectory state) => state.Password("settlement-signing-key");
 
-    /// <summary>Waits until /health/ready answers 200.</summary>
-    /// <exception cref="DevStackException">The service ended, or was not ready within 90 s; the message says why.</exception>
-    public Task WaitUntilReadyAsync(CancellationToken token) => Process.WaitUntilReadyAsync(NotReadyAsync, StartPatience, token);
-
     /// <summary>Waits until all are ready; the first that cannot be ends the wait.</summary>
     public static async Task WaitUntilReadyAsync(IReadOnlyList<ServiceProcess> services, CancellationToken token)
     {
         await foreach (var ready in Task.WhenEach(services.Select(service => service.WaitUntilReadyAsync(token)))) await ready;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await Process.DisposeAsync();
-        if (ownsPort) LoopbackPorts.Return(Port);
     }
 
     private static ServiceProcess Start(string name, string project, string assembly, Dictionary<string, string> own, ServiceSettings settings,
@@ -79,11 +67,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         var listen = port ?? LoopbackPorts.Next();
         var environment = new Dictionary<string, string>(own) { ["ASPNETCORE_URLS"] = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{listen}") };
         foreach (var (key, value) in settings.Environment) environment[key] = value;
-        var process = ChildProcess.Start(DotnetCommand.Of(name, Repository.Program(project, assembly), [], environment), state, time);
-        return new ServiceProcess(process, listen, ownsPort: port is null);
+        return new ServiceProcess(DotnetCommand.Of(name, Repository.Program(project, assembly), [], environment), listen, ownsPort: port is null, state, time);
     }
 
-    private async Task<string?> NotReadyAsync(CancellationToken token)
+    /// <summary>Ready is /health/ready that answers 200.</summary>
+    protected override async Task<string?> NotReadyAsync(CancellationToken token)
     {
         try
         {

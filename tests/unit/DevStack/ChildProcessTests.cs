@@ -39,6 +39,21 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task A_halted_child_hears_that_it_is_to_stop_and_so_does_its_own_child()
+    {
+        await using var child = Start("sleep 60 & echo $! > sleeper; trap 'kill %1; exit 0' TERM; wait");
+        await child.WaitUntilReadyAsync(_ => Task.FromResult(File.Exists(Sleeper) && new FileInfo(Sleeper).Length > 0 ? null : "not yet"), TimeSpan.FromMinutes(1), Token);
+        var sleeper = int.Parse(await File.ReadAllTextAsync(Sleeper, Token), null);
+        var sleeping = ProcessRecord.OfRunning(sleeper, Posix.SigTerm)!;
+        child.Suspend();
+        Assert.Equal(('T', 'T'), (StateOf(child.Id), StateOf(sleeper)));
+        Assert.True(await child.StopAsync());
+        Assert.True(await sleeping.AskToStopAsync(TimeSpan.FromSeconds(30), TimeProvider.System));
+
+        static char StateOf(int pid) => File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1][0];
+    }
+
+    [Fact]
     public async Task Leftovers_are_found_by_their_pid_files_and_a_number_given_again_is_left_alone()
     {
         await using var left = Start("exec sleep 60", name: "left");
