@@ -11,6 +11,9 @@ public static class Topics
     public const string Commands = "settlement.commands.v1";
     public const string Events = "settlement.events.v1";
 
+    /// <summary>The consumer group of the live aggregators: whose offsets an operator resets, whose lag a dashboard shows.</summary>
+    public const string LiveGroup = "aggregator-g1";
+
     /// <summary>Key of a day's record in <see cref="IngestCursors"/>.</summary>
     public static string DayCursorKey(BusinessDay day) => $"day/{day}";
 

@@ -12,11 +12,11 @@ internal sealed class KafkaLog(
     Readiness readiness, TimeProvider time) : ILog, IDisposable
 {
     /// <summary>The consumer group of generation 1.</summary>
-    public const string Group = "aggregator-g1";
+    public const string Group = Topics.LiveGroup;
 
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
 
-    private readonly KafkaReader _reader = new(options.KafkaBootstrap, Group, telemetry, new KafkaHealth(readiness, telemetry, time), time);
+    private readonly KafkaReader _reader = new(options, Group, telemetry, new KafkaHealth(readiness, telemetry, time), time);
 
     public async Task<IReadOnlyDictionary<SourceStream, int>> PrepareAsync(CancellationToken cancel)
     {

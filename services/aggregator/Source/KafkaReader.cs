@@ -25,6 +25,7 @@ internal sealed class KafkaReader : IDisposable
 
     private readonly string _bootstrap;
     private readonly string _group;
+    private readonly int _sessionMs;
     private readonly AggregatorTelemetry _telemetry;
     private readonly KafkaHealth _health;
     private readonly TimeProvider _time;
@@ -41,9 +42,10 @@ internal sealed class KafkaReader : IDisposable
     private int _batches;
     private long _lookedAt;
 
-    public KafkaReader(string bootstrap, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
+    public KafkaReader(AggregatorOptions options, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
     {
-        (_bootstrap, _group, _telemetry, _health, _time) = (bootstrap, group, telemetry, health, time);
+        (_bootstrap, _sessionMs) = (options.KafkaBootstrap, (int)options.SessionTimeout.TotalMilliseconds);
+        (_group, _telemetry, _health, _time) = (group, telemetry, health, time);
     }
 
     public ChannelReader<LogEvent> Events => _events.Reader;
@@ -246,8 +248,8 @@ internal sealed class KafkaReader : IDisposable
             EnableAutoCommit = true,
             AutoCommitIntervalMs = 1_000,
             EnableAutoOffsetStore = false,
-            SessionTimeoutMs = 10_000,
-            HeartbeatIntervalMs = 2_000,
+            SessionTimeoutMs = _sessionMs,
+            HeartbeatIntervalMs = _sessionMs / 5,
             // What the client may hold: a queued record takes several times its own bytes, and a fetch may come on top, unpacked.
             QueuedMinMessages = 100_000,
             QueuedMaxMessagesKbytes = 6_144,
