@@ -27,6 +27,7 @@ internal static class CommandLine
         ResetCommand.Create(terminal, time),
         TestCommand.Create(terminal),
         BenchCommand.Create(terminal, time),
+        ChaosCommand.Create(terminal, time),
     };
 
     /// <returns>The exit code; see <see cref="ExitCodes"/>.</returns>

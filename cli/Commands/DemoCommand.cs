@@ -30,21 +30,11 @@ internal static class DemoCommand
     /// <summary>Runs the pipeline on an empty stack in <paramref name="state"/>, which is stopped, and emptied, unless it is kept.</summary>
     public static async Task<PipelineReport> RunAsync(PipelineSettings settings, StateDirectory state, Terminal terminal, TimeProvider time, bool keep, CancellationToken token)
     {
-        state = await EmptyAsync(state, terminal, time);
+        state = await LocalStates.EmptiedAsync(state, terminal, time);
         await using var stack = await LocalStack.StartServersAsync(state, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal.Line, time, token);
         var report = await new PipelineRun(stack, settings, terminal, time).RunAsync(token);
         if (keep) stack.Detach();
         return report;
-    }
-
-    // A demo that was kept, or whose process was killed, is stopped; one that runs is not touched.
-    private static async Task<StateDirectory> EmptyAsync(StateDirectory state, Terminal terminal, TimeProvider time)
-    {
-        if (StackLock.Owner(state) is { } owner)
-            throw new DevStackException($"Another run uses {state.Root} ({StackLock.Describe(owner)}). Wait for it, or stop it with ./settlement down.");
-        if (await LocalStack.StopAsync(state, time)) terminal.Line("stopped the last demo, which was still running");
-        state.Delete();
-        return new StateDirectory(state.Root);
     }
 
     private static void WhereToLook(Terminal terminal, PipelineReport report, bool kept)

@@ -22,7 +22,7 @@ internal static class DownCommand
     public static async Task<bool> StopAsync(TimeProvider time)
     {
         var stopped = false;
-        foreach (var state in new[] { LocalStates.Stack, LocalStates.Demo, LocalStates.Bench }) stopped |= await LocalStack.StopAsync(state, time);
+        foreach (var state in LocalStates.All) stopped |= await LocalStack.StopAsync(state, time);
         return stopped;
     }
 }

@@ -16,8 +16,8 @@ internal static class ResetCommand
         command.SetAction(async (_, _) =>
         {
             await DownCommand.StopAsync(time);
-            foreach (var state in new[] { LocalStates.Stack, LocalStates.Demo, LocalStates.Bench }) state.Delete();
-            terminal.Line($"deleted the state of stack, demo and bench under {LocalStates.Root}");
+            foreach (var state in LocalStates.All) state.Delete();
+            terminal.Line($"deleted the state of stack, demo, bench and chaos under {LocalStates.Root}");
             return ExitCodes.Done;
         });
         return command;

@@ -66,12 +66,12 @@ internal sealed class LiveGenerator(MySqlDatabase database, GeneratorSettings se
     {
         if (logs > 0)
         {
-            await ExecuteAsync(connection, InsertSql(SourceTable.ViewLog, rows.AppendBegunViewLog, firstLog, logs), token);
+            await ExecuteAsync(connection, SourceTable.ViewLog.Insert(rows.AppendBegunViewLog, firstLog, logs), token);
             watching.Enqueue((firstLog, logs, time.GetTimestamp()));
         }
         if (ads > 0)
         {
-            await ExecuteAsync(connection, InsertSql(SourceTable.AdView, rows.AppendAdView, firstAd, ads), token);
+            await ExecuteAsync(connection, SourceTable.AdView.Insert(rows.AppendAdView, firstAd, ads), token);
             AdViews += ads;
             Committed?.Invoke(Completed, AdViews);
         }
@@ -81,29 +81,16 @@ internal sealed class LiveGenerator(MySqlDatabase database, GeneratorSettings se
     // One statement for the whole batch: a row that stays IN_PROGRESS has been watched for a while too.
     private async Task EndAsync(MySqlConnection connection, (long FirstId, int Count, long BegunAt) batch, CancellationToken token)
     {
-        var sql = new StringBuilder(InsertSql(SourceTable.ViewLog, rows.AppendViewLog, batch.FirstId, batch.Count))
-            .Append(" on duplicate key update watch_seconds = values(watch_seconds), last_position_seconds = values(last_position_seconds), status = values(status)");
-        await ExecuteAsync(connection, sql.ToString(), token);
+        await ExecuteAsync(connection, SourceTable.ViewLog.Insert(rows.AppendViewLog, batch.FirstId, batch.Count).Append(SourceRows.OrLastState), token);
         Ended += batch.Count;
         for (var row = 0; row < batch.Count; row++)
             if (rows.IsCompleted(batch.FirstId + row)) Completed++;
         Committed?.Invoke(Completed, AdViews);
     }
 
-    private static string InsertSql(SourceTable table, AppendRow append, long firstId, int count)
+    private static async Task ExecuteAsync(MySqlConnection connection, StringBuilder sql, CancellationToken token)
     {
-        var sql = new StringBuilder(128 + (count * 80)).Append("insert into ").Append(table.Name).Append(" (").AppendJoin(',', table.Columns).Append(") values ");
-        for (var row = 0; row < count; row++)
-        {
-            if (row > 0) sql.Append(',');
-            append(sql, RowFormat.Sql, firstId + row);
-        }
-        return sql.ToString();
-    }
-
-    private static async Task ExecuteAsync(MySqlConnection connection, string sql, CancellationToken token)
-    {
-        await using var command = new MySqlCommand(sql, connection) { CommandTimeout = 60 };
+        await using var command = new MySqlCommand(sql.ToString(), connection) { CommandTimeout = 60 };
         await command.ExecuteNonQueryAsync(token);
     }
 }

@@ -11,6 +11,18 @@ internal sealed record SourceTable(string Name, IReadOnlyList<string> Columns)
     public static readonly SourceTable ViewLog =
         new("daily_member_view_log", ["id", "member_id", "content_post_id", "log_date", "watch_seconds", "last_position_seconds", "status"]);
     public static readonly SourceTable AdView = new("ad_view_log", ["id", "member_id", "content_post_id", "advertisement_id", "log_date"]);
+
+    /// <summary>One INSERT of the rows <paramref name="firstId"/> and following.</summary>
+    public StringBuilder Insert(AppendRow append, long firstId, int count)
+    {
+        var sql = new StringBuilder(128 + (count * 80)).Append("insert into ").Append(Name).Append(" (").AppendJoin(',', Columns).Append(") values ");
+        for (var row = 0; row < count; row++)
+        {
+            if (row > 0) sql.Append(',');
+            append(sql, RowFormat.Sql, firstId + row);
+        }
+        return sql;
+    }
 }
 
 /// <summary>How the fields of a row are written: as a line for LOAD DATA, or as a row of an INSERT. No value holds a quote or a tab.</summary>
@@ -46,6 +58,10 @@ internal delegate void AppendRow(StringBuilder text, RowFormat format, long id);
 /// <summary>Every row as a pure function of the settings and its id.</summary>
 internal sealed class SourceRows(GeneratorSettings settings)
 {
+    /// <summary>Behind an INSERT of view logs: those that are there already get their last state.</summary>
+    public const string OrLastState =
+        " on duplicate key update watch_seconds = values(watch_seconds), last_position_seconds = values(last_position_seconds), status = values(status)";
+
     private readonly Popularity popularity = new(settings.Contents, settings.Seed);
     private readonly string[] dates = [.. Enumerable.Range(0, settings.Days).Select(back => settings.Day.AddDays(back - settings.Days + 1).ToString())];
 

@@ -1,0 +1,23 @@
+using StreamSettlement.DevStack.Truth;
+
+namespace StreamSettlement.Cli.Chaos;
+
+/// <summary>What a run came to.</summary>
+/// <param name="Survived">How often each fault was done, by kind and process.</param>
+/// <param name="Ended">Processes that ended though nobody stopped them, a paragraph each.</param>
+/// <param name="Takeover">Of the first fault.</param>
+/// <param name="Posted">Whether every day was posted in the end.</param>
+/// <param name="Compared">Against the source, in the order in which it was done.</param>
+internal sealed record ChaosReport(
+    ChaosSettings Settings, ChaosRows Rows, IReadOnlyDictionary<(FaultKind Kind, string Target), int> Survived, IReadOnlyCollection<string> Ended,
+    Takeover? Takeover, bool Posted, IReadOnlyList<Comparison> Compared, TimeSpan Elapsed)
+{
+    public bool IsEqual => Posted && Compared.All(comparison => comparison.IsEqual);
+}
+
+/// <param name="Written">New rows in the source.</param>
+/// <param name="LateCommits">Transactions that were held open, then committed; <paramref name="LateRollbacks"/>: rolled back.</param>
+/// <param name="Poison">Rows of contents that did not exist.</param>
+/// <param name="Resent">Records produced once more.</param>
+/// <param name="Records">Records in the data topics that were consumed in the end; beyond the rows are changes of status, repetitions and markers.</param>
+internal sealed record ChaosRows(long Written, int LateCommits, int LateRollbacks, int Poison, long Resent, long Records, long CountedViews, long CountedAds, long PayoutMicros);

@@ -1,0 +1,98 @@
+using Confluent.Kafka;
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.Cli.Chaos;
+
+/// <summary>What a careless operator does to the topics: the same records once more, offsets set back.</summary>
+internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(300);
+
+    private readonly IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
+    {
+        BootstrapServers = bootstrap,
+        EnableIdempotence = true,
+        LingerMs = 5,
+    }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+
+    private long resent;
+
+    /// <summary>Records produced once more.</summary>
+    public long Resent => resent;
+
+    /// <summary>Reads some records somewhere and produces them again, key, value and partition as they are.</summary>
+    /// <returns>False when the broker was away.</returns>
+    public Task<bool> ResendAsync(ChaosStep step, CancellationToken token) => Task.Run(async () =>
+    {
+        try
+        {
+            using var consumer = Consumer("chaos-reader");
+            var random = RandomOf(step);
+            var (stream, partition) = Somewhere(consumer, random);
+            var at = new TopicPartition(stream.Topic(), partition);
+            var ends = consumer.QueryWatermarkOffsets(at, Patience);
+            var from = ends.Low.Value + random.NextInt64(Math.Max(1, ends.High.Value - ends.Low.Value));
+            consumer.Assign(new TopicPartitionOffset(at, from));
+            var again = new List<Task>();
+            for (var offset = from; offset < Math.Min(from + step.Size, ends.High.Value); offset++)
+            {
+                if (consumer.Consume(Patience) is not { } record) break;
+                again.Add(producer.ProduceAsync(at, new Message<byte[]?, byte[]?> { Key = record.Message.Key, Value = record.Message.Value }, token));
+            }
+            await Task.WhenAll(again);
+            Interlocked.Add(ref resent, again.Count);
+            return true;
+        }
+        catch (KafkaException)
+        {
+            return false;
+        }
+    }, token);
+
+    /// <summary>Sets the offsets of the aggregators' group back to a part of where they are; the group must be without members.</summary>
+    /// <param name="percent">Of each partition, from 0.</param>
+    public Task RewindAsync(int percent, CancellationToken token) => Task.Run(async () =>
+    {
+        while (true)
+        {
+            try
+            {
+                using var consumer = Consumer(Topics.LiveGroup);
+                var partitions = SourceStreams.All.SelectMany(stream =>
+                    Enumerable.Range(0, Limits.PartitionsDefault).Select(partition => new TopicPartition(stream.Topic(), partition))).ToList();
+                var committed = consumer.Committed(partitions, Patience);
+                consumer.Commit(committed.Where(offset => offset.Offset.Value >= 0)
+                    .Select(offset => new TopicPartitionOffset(offset.TopicPartition, offset.Offset.Value * percent / 100)));
+                return;
+            }
+            catch (KafkaException)
+            {
+                // The broker is away, or the session of a member that was killed is not over.
+                await Task.Delay(AskAgainAfter, time, token);
+            }
+        }
+    }, token);
+
+    public void Dispose() => producer.Dispose();
+
+    private static (SourceStream Stream, int Partition) Somewhere(IConsumer<byte[], byte[]> consumer, Random random)
+    {
+        // Most partitions are empty while the topics are young.
+        for (var tries = 0; ; tries++)
+        {
+            var (stream, partition) = (SourceStreams.All[random.Next(SourceStreams.All.Count)], random.Next(Limits.PartitionsDefault));
+            if (tries == 20 || consumer.QueryWatermarkOffsets(new TopicPartition(stream.Topic(), partition), Patience).High.Value > 0) return (stream, partition);
+        }
+    }
+
+    private Random RandomOf(ChaosStep step) => new(unchecked(seed + (int)step.At.TotalMilliseconds));
+
+    private IConsumer<byte[], byte[]> Consumer(string group) => new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
+    {
+        BootstrapServers = bootstrap,
+        GroupId = group,
+        EnableAutoCommit = false,
+        AutoOffsetReset = AutoOffsetReset.Earliest,
+    }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+}
