@@ -1,6 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Polly;
-using Polly.Retry;
 
 namespace StreamSettlement.Hosting;
 
@@ -11,6 +9,8 @@ namespace StreamSettlement.Hosting;
 public sealed partial class Outages(Readiness readiness, TimeProvider time, ILogger<Outages> log)
 {
     private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
 
     /// <param name="dependency">Name in <c>/health/ready</c> and in the log: <c>mysql</c>, <c>postgres</c>, <c>kafka</c>.</param>
     /// <param name="isTransient">Whether the server may recover from it without anybody changing anything.</param>
@@ -20,33 +20,30 @@ public sealed partial class Outages(Readiness readiness, TimeProvider time, ILog
         Func<CancellationToken, ValueTask<T>> work,
         CancellationToken cancel)
     {
-        var loggedAt = long.MinValue;
-        var pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions
+        long? loggedAt = null;
+        var delay = FirstDelay;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
             {
-                ShouldHandle = new PredicateBuilder().Handle<Exception>(isTransient),
-                MaxRetryAttempts = int.MaxValue,
-                BackoffType = DelayBackoffType.Exponential,
-                Delay = TimeSpan.FromMilliseconds(200),
-                MaxDelay = TimeSpan.FromSeconds(5),
-                UseJitter = true,
-                OnRetry = attempt =>
+                var result = await work(cancel);
+                readiness.Up(dependency);
+                if (loggedAt is not null) Back(log, dependency);
+                return result;
+            }
+            catch (Exception outage) when (isTransient(outage) && !cancel.IsCancellationRequested)
+            {
+                readiness.Down(dependency, outage.Message);
+                if (loggedAt is null || time.GetElapsedTime(loggedAt.Value) >= LogEvery)
                 {
-                    var reason = attempt.Outcome.Exception!.Message;
-                    readiness.Down(dependency, reason);
-                    if (loggedAt == long.MinValue || time.GetElapsedTime(loggedAt) >= LogEvery)
-                    {
-                        loggedAt = time.GetTimestamp();
-                        Unavailable(log, dependency, attempt.AttemptNumber + 1, reason);
-                    }
-                    return default;
-                },
-            })
-            .Build();
-        var result = await pipeline.ExecuteAsync(work, cancel);
-        readiness.Up(dependency);
-        if (loggedAt != long.MinValue) Back(log, dependency);
-        return result;
+                    loggedAt = time.GetTimestamp();
+                    Unavailable(log, dependency, attempt, outage.Message);
+                }
+            }
+            // No jitter: a handful of services is no herd, and a run of the simulation must replay exactly.
+            await Task.Delay(delay, time, cancel);
+            delay = delay * 2 < LongestDelay ? delay * 2 : LongestDelay;
+        }
     }
 
     /// <inheritdoc cref="RetryAsync{T}"/>
