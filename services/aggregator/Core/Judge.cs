@@ -79,7 +79,8 @@ internal static class Judge
         {
             return Verdict.Of(new Poison(PoisonReason.WrongStream, $"a marker of {Named(marker.Stream)} in {at.Stream.Topic()}", known));
         }
-        if (!hasDay || marker.Attempt < 1 || marker.Rows < 0 || marker.WatchSeconds < 0 || !IsTime(marker.Cutoff) || !IsTime(marker.Horizon))
+        // Seconds may be negative: the source's sum holds the absurd values of rows that are dead letters themselves.
+        if (!hasDay || marker.Attempt < 1 || marker.Rows < 0 || !IsTime(marker.Cutoff) || !IsTime(marker.Horizon))
         {
             return Verdict.Of(new Poison(
                 PoisonReason.BadMarker,

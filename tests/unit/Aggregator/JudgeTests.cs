@@ -161,7 +161,6 @@ public sealed class JudgeTests
         { "no date", marker => marker.LogDate = 13 },
         { "attempt 0", marker => marker.Attempt = 0 },
         { "rows below 0", marker => marker.Rows = -1 },
-        { "seconds below 0", marker => marker.WatchSeconds = -1 },
         { "a cutoff that is no time", marker => marker.Cutoff = long.MaxValue },
         { "a horizon that is no time", marker => marker.Horizon = -1 },
     };
@@ -173,6 +172,14 @@ public sealed class JudgeTests
         var marker = Rows.Marker();
         spoil(marker);
         Assert.True(Rows.Judged(marker).Poison?.Reason == PoisonReason.BadMarker, what);
+    }
+
+    [Fact]
+    public void A_marker_may_hold_the_absurd_seconds_of_rows_that_are_poison_themselves()
+    {
+        var marker = Rows.Marker();
+        marker.WatchSeconds = -1;
+        Assert.Equal(-1, Rows.Judged(marker).Marker!.Totals.WatchSeconds);
     }
 
     [Fact]
