@@ -104,6 +104,8 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     private void AddFact(OwnedPartition owned, in Fact fact, Eligibility rules)
     {
         var stream = (int)owned.At.Stream;
+        // Also of a row that was counted before: a bad copy of it that was read again must not block its day for good.
+        if (owned.HasOpenRows) _mayBeOpen.Add(new ClaimedRow(owned.At, fact.SourceEpoch, fact.RowId));
         if (!claims.Claim(ClaimKey.Of(owned.At, fact), fact.RowId, Number, _changed))
         {
             _counts.Duplicate[stream]++;
@@ -111,7 +113,6 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
         }
         ref var totals = ref CollectionsMarshal.GetValueRefOrAddDefault(_partitionDays, new PartitionDay(owned.At, fact.Day), out _);
         totals = totals.Plus(fact.RowId, fact.WatchSeconds);
-        if (owned.HasOpenRows) _mayBeOpen.Add(new ClaimedRow(owned.At, fact.SourceEpoch, fact.RowId));
         var rule = rules.For(fact.Day);
         if (!Eligibility.Counts(owned.At.Stream, fact, rule))
         {

@@ -136,6 +136,17 @@ public sealed class ChunkBuilderTests
     }
 
     [Fact]
+    public void A_row_settles_its_dead_letter_also_when_it_was_counted_before()
+    {
+        Add(views, Verdict.Of(Fact(1)));
+        Assert.Empty(builder.Finish().MayBeOpen);
+        // A bad copy of the row that stands before the good one, read again.
+        Add(views, Verdict.Of(new Poison(PoisonReason.UnknownContent, "", Rows.Day, RowId: 1, SourceEpoch: 1)));
+        Add(views, Verdict.Of(Fact(1)));
+        Assert.Equal([new ClaimedRow(Views, 1, 1)], builder.Finish().MayBeOpen);
+    }
+
+    [Fact]
     public void A_chunk_ends_at_its_limits()
     {
         var small = new ChunkBuilder(claims, new ChunkLimits(RowsMax: 10, CellsMax: 6, ClaimBlocksMax: 2, DeadLetterBytesMax: 1_000));
