@@ -1,0 +1,74 @@
+using System.Text;
+using Google.Protobuf;
+using StreamSettlement.Aggregator.Core;
+using StreamSettlement.Contracts;
+using StreamSettlement.Contracts.V1;
+using StreamSettlement.Ingest.Core;
+using StreamSettlement.Ingest.Source;
+using StreamSettlement.SimulationTests.World;
+
+namespace StreamSettlement.SimulationTests.Ports;
+
+/// <summary>The log as an ingest writes it.</summary>
+internal sealed class IngestLogPort(
+    SimulatedProcess process, Network network, SimulatedServer broker, LogTopics topics, Func<SimulatedProcess, Producer> newProducer, Mechanism without)
+    : Ingest.Sink.ILog
+{
+    private Producer? _producer;
+
+    private Producer Producer => _producer ?? throw new InvalidOperationException("the log is not open");
+
+    public async Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel)
+    {
+        var cursors = await network.CallAsync(process, broker, "reads the cursors", () => topics.Cursors);
+        _producer = newProducer(process);
+        return cursors;
+    }
+
+    public void Close()
+    {
+        _producer?.Close();
+        _producer = null;
+    }
+
+    public ValueTask<Task> PublishAsync(SourceStream stream, Page page, int sourceEpoch, CancellationToken cancel)
+    {
+        using (page)
+        {
+            var sent = new List<Task>();
+            foreach (ref readonly var row in page.Rows)
+            {
+                var (at, record) = (LogTopics.PartitionOf(stream, row.ContentId), Records.Of(stream, row, sourceEpoch));
+                sent.Add(Producer.Send(at, () => topics.Append(at, record)));
+            }
+            return ValueTask.FromResult(Task.WhenAll(sent));
+        }
+    }
+
+    public Task PublishMarkerAsync(SourceStream stream, DayMarker marker, CancellationToken cancel)
+    {
+        var record = new LogRecord(null, new SourceRecord { DayMarker = marker }.ToByteArray(), Marker: marker);
+        return Task.WhenAll(LogTopics.All.Where(at => at.Stream == stream).Select(at =>
+            Producer.Send(at, () => topics.Append(at, record), overtakes: without == Mechanism.MarkerAfterFlush)));
+    }
+
+    public Task SaveAsync<T>(string key, T record, CancellationToken cancel)
+    {
+        var json = ControlJson.Serialize(record);
+        return Producer.Send(Topics.IngestCursors, () => topics.SaveCursor(key, json));
+    }
+
+    public Task AnnounceAsync(ControlEvent happened, CancellationToken cancel) =>
+        network.CallAsync(process, broker, "announces", () => { });
+}
+
+/// <summary>Records as ingest writes them.</summary>
+internal static class Records
+{
+    public static LogRecord Of(SourceStream stream, in SourceRow row, int sourceEpoch = 1)
+    {
+        Span<byte> value = stackalloc byte[RowEncoder.ValueBytesMax];
+        var length = RowEncoder.Encode(stream, row, sourceEpoch, value);
+        return new LogRecord(Encoding.UTF8.GetBytes(new ContentId(row.ContentId).ToString()), value[..length].ToArray(), row);
+    }
+}

@@ -1,0 +1,103 @@
+using StreamSettlement.Aggregator.Core;
+using StreamSettlement.Contracts;
+
+namespace StreamSettlement.SimulationTests.Ports;
+
+/// <summary>Schema <c>rollup</c>: its tables and its constraints, as the statements of the aggregator use them.</summary>
+internal sealed class RollupTables
+{
+    public Dictionary<SourceStream, int> PartitionCounts { get; private init; } = [];
+
+    public SortedSet<BusinessDay> Days { get; private init; } = [];
+
+    public SortedDictionary<ContentCell, CellSum> Contents { get; private init; } = [];
+
+    public SortedDictionary<AdCell, CellSum> Ads { get; private init; } = [];
+
+    public SortedDictionary<PartitionDay, Totals> PartitionDays { get; private init; } = [];
+
+    public Dictionary<(LogPartition At, BusinessDay Day, int Attempt), SealRow> Seals { get; private init; } = [];
+
+    public List<DeadLetterRow> DeadLetters { get; private init; } = [];
+
+    public Dictionary<(LogPartition At, BusinessDay Day, int SourceEpoch, long RowId), Exclusion> Excluded { get; } = [];
+
+    public Dictionary<ClaimKey, byte[]> Claims { get; } = [];
+
+    public Dictionary<LogPartition, ProgressRow> Progress { get; } = [];
+
+    /// <summary>Of the latest version in force.</summary>
+    public IReadOnlyList<EligibilityRule> Rules { get; init; } = [];
+
+    /// <summary>What a settlement's transaction sees.</summary>
+    public RollupTables Snapshot() => new()
+    {
+        PartitionCounts = new(PartitionCounts),
+        Days = new(Days),
+        Contents = new(Contents),
+        Ads = new(Ads),
+        PartitionDays = new(PartitionDays),
+        Seals = new(Seals),
+        DeadLetters = [.. DeadLetters],
+    };
+
+    public void MoveProgress(Chunk chunk)
+    {
+        foreach (var move in chunk.Moves)
+        {
+            var row = Progress[move.At];
+            Progress[move.At] = row with { NextOffset = Math.Max(row.NextOffset, move.NextOffset), Commits = row.Epoch == move.Epoch ? row.Commits + 1 : row.Commits };
+        }
+    }
+
+    public void AddClaims(Chunk chunk)
+    {
+        foreach (var claim in chunk.Claims) Claims[claim.Key] = claim.Ids;
+    }
+
+    public void AddCounts(Chunk chunk)
+    {
+        Days.UnionWith(chunk.Days);
+        // Before the partition's totals move, as the statements do.
+        foreach (var seal in chunk.Seals)
+        {
+            var before = PartitionDays.GetValueOrDefault(new PartitionDay(seal.At, seal.Marker.Day));
+            Seals.TryAdd((seal.At, seal.Marker.Day, seal.Marker.Attempt), new SealRow(seal.Marker.Cutoff, seal.Marker.Totals, Sum(before, seal.OwnInChunk)));
+        }
+        foreach (var (day, totals) in chunk.PartitionDays) PartitionDays[day] = Sum(PartitionDays.GetValueOrDefault(day), totals);
+        foreach (var (cell, sum) in chunk.Contents) Contents[cell] = Sum(Contents.GetValueOrDefault(cell), sum);
+        foreach (var (cell, sum) in chunk.Ads) Ads[cell] = Sum(Ads.GetValueOrDefault(cell), sum);
+        foreach (var row in chunk.Excluded) Excluded.Add((row.At, row.Fact.Day, row.Fact.SourceEpoch, row.Fact.RowId), row);
+        foreach (var letter in chunk.DeadLetters) AddDeadLetter(letter);
+        foreach (var row in chunk.MayBeOpen)
+        {
+            foreach (var letter in DeadLetters.Where(letter => letter.IsOpen && letter.Letter.At == row.At && letter.Letter.Poison.SourceEpoch == row.SourceEpoch
+                && letter.Letter.Poison.RowId == row.RowId).ToList())
+            {
+                DeadLetters[DeadLetters.IndexOf(letter)] = letter with { IsOpen = false };
+            }
+        }
+    }
+
+    /// <summary>Two unique indexes: one record once, one open letter of a row and reason.</summary>
+    private void AddDeadLetter(DeadLetter letter)
+    {
+        var known = DeadLetters.Exists(row => row.Letter.At == letter.At && row.Letter.Offset == letter.Offset)
+            || (letter.Poison.RowId is not null && DeadLetters.Exists(row => row.IsOpen && row.Letter.At == letter.At && row.Letter.Poison.Day == letter.Poison.Day
+                && row.Letter.Poison.SourceEpoch == letter.Poison.SourceEpoch && row.Letter.Poison.RowId == letter.Poison.RowId
+                && row.Letter.Poison.Reason == letter.Poison.Reason));
+        if (!known) DeadLetters.Add(new DeadLetterRow(letter, IsOpen: true));
+    }
+
+    private static Totals Sum(Totals left, Totals right) =>
+        new(left.Rows + right.Rows, unchecked(left.IdSum + right.IdSum), left.WatchSeconds + right.WatchSeconds);
+
+    private static CellSum Sum(CellSum left, CellSum right) =>
+        new(left.Units + right.Units, left.WatchSeconds + right.WatchSeconds, left.Late + right.Late);
+}
+
+internal readonly record struct SealRow(SourceTime Cutoff, Totals Marker, Totals Own);
+
+internal sealed record DeadLetterRow(DeadLetter Letter, bool IsOpen);
+
+internal readonly record struct ProgressRow(long Epoch, long Commits, long NextOffset);
