@@ -56,9 +56,6 @@ internal sealed partial class IngestTelemetry(ILogger<IngestTelemetry> log)
     [LoggerMessage(112, LogLevel.Warning, "{Topic} has {Actual} partitions, Ingest:Partitions says {Configured}: the topic's own count stays in force")]
     public partial void OtherPartitionCount(string topic, int actual, int configured);
 
-    [LoggerMessage(113, LogLevel.Warning, "Kafka: {Reason}")]
-    public partial void Kafka(string reason);
-
     [LoggerMessage(114, LogLevel.Warning, "reading has been held back for {Age} by {Holder}")]
     public partial void HeldBack(TimeSpan age, string holder);
 

@@ -14,4 +14,5 @@ return await ServiceHost.RunAsync<IngestOptions>("Ingest", "http://127.0.0.1:808
     services.AddSingleton<ILog, KafkaLog>();
     services.AddSingleton<IngestLoop>();
     services.AddHostedService<IngestService>();
+    services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap));
 });

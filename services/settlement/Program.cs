@@ -19,7 +19,7 @@ return await ServiceHost.RunAsync<SettlementOptions>(
         services.AddSingleton<ISettlementStore>(provider => PostgresStore.Open(options.Postgres, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SettlementLoop>();
         services.AddHostedService<SettlementService>();
-        services.AddHostedService<KafkaWatch>();
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap));
         services.AddControlTopics(options.KafkaBootstrap, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
         SettlementApi.AddTo(services, options);
     },

@@ -21,19 +21,13 @@ internal sealed unsafe class BatchProducer : IDisposable
     private const int QueuedRowsMax = 5 * Limits.PageRowsMax;
 
     private readonly nint _handle;
-    private readonly GCHandle _self;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
-    private readonly Action<string?> _report;
     private readonly Thread _polling;
     private volatile bool _stop;
-    private volatile bool _down;
 
-    /// <param name="report">Told why no broker is reached, or why the producer is of no more use; null when it is reached again.</param>
-    public BatchProducer(string bootstrap, Action<string?> report)
+    public BatchProducer(string bootstrap)
     {
-        _report = report;
-        _self = GCHandle.Alloc(this);
-        _handle = Librdkafka.New(Settings(bootstrap), &Delivered, &Failed, GCHandle.ToIntPtr(_self));
+        _handle = Librdkafka.New(Settings(bootstrap), &Delivered);
         foreach (var topic in (string[])[Topics.ViewLogs, Topics.AdViews, Topics.IngestCursors])
             _topics[topic] = Librdkafka.rd_kafka_topic_new(_handle, topic, 0);
         _polling = new Thread(Poll) { IsBackground = true, Name = "kafka deliveries" };
@@ -45,6 +39,7 @@ internal sealed unsafe class BatchProducer : IDisposable
     {
         if (rows.IsEmpty) return Task.CompletedTask;
         var delivery = new Delivery(rows.Length);
+        var encoder = new RowEncoder(stream, sourceEpoch);
         var messages = stackalloc Librdkafka.Message[BatchRows];
         // Filled and copied by librdkafka batch after batch: 256 × 148 bytes fit the stack.
         var bytes = stackalloc byte[BatchRows * (KeyBytesMax + RowEncoder.ValueBytesMax)];
@@ -57,7 +52,7 @@ internal sealed unsafe class BatchProducer : IDisposable
                 ref readonly var row = ref rows[i];
                 Utf8Formatter.TryFormat(row.ContentId, new Span<byte>(next, KeyBytesMax), out var keyBytes);
                 var value = next + keyBytes;
-                var valueBytes = RowEncoder.Encode(stream, row, sourceEpoch, new Span<byte>(value, RowEncoder.ValueBytesMax));
+                var valueBytes = encoder.Encode(row, new Span<byte>(value, RowEncoder.ValueBytesMax));
                 messages[i] = new Librdkafka.Message { Key = next, KeyBytes = (nuint)keyBytes, Payload = value, PayloadBytes = (nuint)valueBytes, Opaque = delivery.Opaque };
                 next = value + valueBytes;
             }
@@ -98,7 +93,6 @@ internal sealed unsafe class BatchProducer : IDisposable
         _ = Librdkafka.rd_kafka_flush(_handle, 5_000);
         foreach (var topic in _topics.Values) Librdkafka.rd_kafka_topic_destroy(topic);
         Librdkafka.rd_kafka_destroy(_handle);
-        _self.Free();
     }
 
     private static Dictionary<string, string> Settings(string bootstrap) => new()
@@ -128,25 +122,11 @@ internal sealed unsafe class BatchProducer : IDisposable
 
     private void Poll()
     {
-        while (!_stop)
-        {
-            _ = Librdkafka.rd_kafka_poll(_handle, PollMs);
-            if (!_down || !Librdkafka.Answers(_handle, 1_000)) continue;
-            _down = false;
-            _report(null);
-        }
+        while (!_stop) _ = Librdkafka.rd_kafka_poll(_handle, PollMs);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Delivered(nint handle, Librdkafka.Message* message, nint self) => Delivery.Of(message->Opaque).Done(message->Error);
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Failed(nint handle, int error, byte* reason, nint self)
-    {
-        var producer = (BatchProducer)GCHandle.FromIntPtr(self).Target!;
-        producer._down = error != Librdkafka.ErrorFatal;
-        producer._report(Marshal.PtrToStringUTF8((nint)reason) ?? Librdkafka.Describe(error));
-    }
 
     /// <summary>Counts the acknowledgements of what was handed over together.</summary>
     private sealed class Delivery

@@ -11,7 +11,7 @@ namespace StreamSettlement.Ingest.Sink;
 
 /// <summary>The log in Kafka.</summary>
 internal sealed class KafkaLog(
-    IngestOptions options, ControlProducer events, Readiness readiness, IngestTelemetry telemetry) : ILog, IDisposable
+    IngestOptions options, ControlProducer events, IngestTelemetry telemetry) : ILog, IDisposable
 {
     private BatchProducer? _producer;
     private IReadOnlyDictionary<string, int> _partitions = new Dictionary<string, int>();
@@ -79,18 +79,7 @@ internal sealed class KafkaLog(
                 telemetry.OtherPartitionCount(topic, _partitions[topic], options.Partitions);
         }
         var stored = CursorTopic.Read(options.KafkaBootstrap);
-        _producer = new BatchProducer(options.KafkaBootstrap, Report);
+        _producer = new BatchProducer(options.KafkaBootstrap);
         return stored;
-    }
-
-    private void Report(string? reason)
-    {
-        if (reason is null)
-        {
-            readiness.Up("kafka");
-            return;
-        }
-        readiness.Down("kafka", reason);
-        telemetry.Kafka(reason);
     }
 }

@@ -11,7 +11,6 @@ internal static unsafe partial class Librdkafka
     public const int PartitionUnassigned = -1;
     public const int MessageCopy = 2;
     public const int PurgeQueueAndInFlight = 3;
-    public const int ErrorFatal = -150;
     private const int Producer = 0;
     private const int ErrorCharsMax = 512;
     private const string Library = "librdkafka";
@@ -35,9 +34,7 @@ internal static unsafe partial class Librdkafka
     /// <exception cref="InvalidOperationException">A setting is unknown to the library or malformed.</exception>
     public static nint New(
         IEnumerable<KeyValuePair<string, string>> settings,
-        delegate* unmanaged[Cdecl]<nint, Message*, nint, void> delivered,
-        delegate* unmanaged[Cdecl]<nint, int, byte*, nint, void> failed,
-        nint opaque)
+        delegate* unmanaged[Cdecl]<nint, Message*, nint, void> delivered)
     {
         var error = stackalloc byte[ErrorCharsMax];
         var conf = rd_kafka_conf_new();
@@ -47,10 +44,8 @@ internal static unsafe partial class Librdkafka
             rd_kafka_conf_destroy(conf);
             throw new InvalidOperationException($"librdkafka refuses {name}={value}: {Marshal.PtrToStringUTF8((nint)error)}");
         }
-        rd_kafka_conf_set_opaque(conf, opaque);
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-        rd_kafka_conf_set_error_cb(conf, failed);
-        // Its own log repeats what the error callback says.
+        // What matters comes back as the error of a message.
         rd_kafka_conf_set_log_cb(conf, 0);
         var handle = rd_kafka_new(Producer, conf, error, ErrorCharsMax);
         if (handle != 0) return handle;
@@ -59,14 +54,6 @@ internal static unsafe partial class Librdkafka
     }
 
     public static string Describe(int error) => Marshal.PtrToStringUTF8(rd_kafka_err2str(error)) ?? $"error {error}";
-
-    /// <summary>Whether a broker answers within the timeout.</summary>
-    public static bool Answers(nint handle, int timeoutMs)
-    {
-        if (rd_kafka_metadata(handle, 0, 0, out var metadata, timeoutMs) != 0) return false;
-        rd_kafka_metadata_destroy(metadata);
-        return true;
-    }
 
     [LibraryImport(Library)]
     public static partial int rd_kafka_poll(nint handle, int timeoutMs);
@@ -93,12 +80,6 @@ internal static unsafe partial class Librdkafka
     private static partial nint rd_kafka_err2str(int error);
 
     [LibraryImport(Library)]
-    private static partial int rd_kafka_metadata(nint handle, int allTopics, nint onlyTopic, out nint metadata, int timeoutMs);
-
-    [LibraryImport(Library)]
-    private static partial void rd_kafka_metadata_destroy(nint metadata);
-
-    [LibraryImport(Library)]
     private static partial nint rd_kafka_conf_new();
 
     [LibraryImport(Library)]
@@ -108,16 +89,10 @@ internal static unsafe partial class Librdkafka
     private static partial int rd_kafka_conf_set(nint conf, string name, string value, byte* error, nuint errorBytes);
 
     [LibraryImport(Library)]
-    private static partial void rd_kafka_conf_set_opaque(nint conf, nint opaque);
-
-    [LibraryImport(Library)]
     private static partial void rd_kafka_conf_set_log_cb(nint conf, nint callback);
 
     [LibraryImport(Library)]
     private static partial void rd_kafka_conf_set_dr_msg_cb(nint conf, delegate* unmanaged[Cdecl]<nint, Message*, nint, void> callback);
-
-    [LibraryImport(Library)]
-    private static partial void rd_kafka_conf_set_error_cb(nint conf, delegate* unmanaged[Cdecl]<nint, int, byte*, nint, void> callback);
 
     [LibraryImport(Library)]
     private static partial nint rd_kafka_new(int type, nint conf, byte* error, nuint errorBytes);

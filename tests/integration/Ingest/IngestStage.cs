@@ -144,7 +144,7 @@ internal sealed class IngestRun : IAsyncDisposable
         var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
         var telemetry = new IngestTelemetry(log);
         _events = new ControlProducer(options.KafkaBootstrap, time);
-        _log = new KafkaLog(options, _events, Readiness, telemetry);
+        _log = new KafkaLog(options, _events, telemetry);
         var feed = new CommandFeed(options, commands, Readiness, outages, time, NullLoggerFactory.Instance);
         _running = new IngestLoop(new FaultySource(new MySqlSource(options, time), points), new FaultyIngestLog(_log, points), commands, feed, options, Readiness, outages, _meters, telemetry, time).RunAsync(_stop.Token);
     }

@@ -1,20 +1,20 @@
 using Confluent.Kafka;
-using StreamSettlement.Hosting;
+using Microsoft.Extensions.Hosting;
 
-namespace StreamSettlement.Settlement.Source;
+namespace StreamSettlement.Hosting;
 
 /// <summary>
-/// Asks the brokers for their metadata now and then. Settlement sends seldom and may not notice for days that they are gone;
+/// Asks the brokers for their metadata now and then. A service that sends seldom may not notice for days that they are gone;
 /// readiness and the log should.
 /// </summary>
-internal sealed class KafkaWatch(SettlementOptions options, Outages outages, TimeProvider time) : BackgroundService
+public sealed class KafkaWatch(string bootstrap, Outages outages, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = options.KafkaBootstrap })
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap })
             .SetLogHandler((_, _) => { }) // the exception of the call says the same
             .SetErrorHandler((_, _) => { })
             .Build();
