@@ -20,8 +20,9 @@ internal static class ChaosSummary
         terminal.Line();
         var run = string.Create(CultureInfo.InvariantCulture, $"seed {report.Settings.Seed}, {report.Settings.Duration.TotalMinutes:0.#} minutes and {(report.Elapsed - report.Settings.Duration).TotalSeconds:0} s to settle");
         terminal.Ansi.MarkupLine(report.IsEqual
-            ? $"[green]equal[/]: {Sum(report):N0} faults survived, the books are what the source says, to the unit and the micro-won ({run})"
-            : $"[red]NOT equal[/] ({run}){(report.Posted ? "" : ": not every day is posted")}");
+            ? $"[green]equal[/]: {report.Survived.Values.Sum():N0} faults survived, the books are what the source says, to the unit and the micro-won"
+            : $"[red]NOT equal[/]{(report.Posted ? "" : ": not every day is posted")}");
+        terminal.Line(run);
     }
 
     private static void Faults(Terminal terminal, ChaosReport report)
@@ -39,8 +40,8 @@ internal static class ChaosSummary
         terminal.Line($"  source        {rows.Written:N0} rows; {rows.LateCommits} transactions committed late, {rows.LateRollbacks} rolled back; {Of(FaultKind.EndDay)} days ended while their rows came");
         terminal.Line($"  poison        {rows.Poison} rows of contents that did not exist");
         terminal.Line($"  repetitions   {rows.Resent:N0} records produced once more, offsets set back {Of(FaultKind.Rewind)} times");
-        terminal.Line($"  counted       {rows.CountedViews:N0} views, {rows.CountedAds:N0} ad views, out of {rows.Records:N0} records");
-        terminal.Line($"  paid          {PipelineSummary.Won(rows.PayoutMicros)}");
+        terminal.Line($"  counted       {rows.CountedViews:N0} views, {rows.CountedAds:N0} ad views, {rows.Late:N0} of them after their day had ended, out of {rows.Records:N0} records");
+        terminal.Line($"  paid          {PipelineSummary.Won(rows.PayoutMicros)} in {rows.Runs} runs for {ChaosPlan.Days} days");
         terminal.Line($"  takeover      {Describe(report.Takeover)}");
 
         int Of(FaultKind kind) => report.Survived.GetValueOrDefault((kind, ""));
@@ -53,6 +54,4 @@ internal static class ChaosSummary
         { } => $"{takeover.Partitions} partitions of a killed aggregator: not all were counted on before it was back",
         null => "not measured",
     };
-
-    private static int Sum(ChaosReport report) => report.Survived.Values.Sum();
 }

@@ -11,6 +11,9 @@ public sealed class OwnershipTests(Servers servers)
 {
     private static readonly LogPartition At = new(SourceStream.ViewLogs, 0);
 
+    /// <summary>The shortest that Apache Kafka takes by default.</summary>
+    private static readonly (string, string) ShortSession = ("Aggregator__SessionTimeout", "00:00:06");
+
     [Fact]
     public async Task Offsets_set_back_to_the_earliest_change_nothing()
     {
@@ -44,10 +47,10 @@ public sealed class OwnershipTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers, partitions: 6);
         var rows = TestRows.Of(seed: 13, rows: 9_000);
-        await log.StartAggregatorAsync("one");
-        var two = await log.StartAggregatorAsync("two");
+        await log.StartAggregatorAsync("one", environment: ShortSession);
+        var two = await log.StartAggregatorAsync("two", environment: ShortSession);
         await log.ProduceAsync(Part(0));
-        var three = await log.StartAggregatorAsync("three");
+        var three = await log.StartAggregatorAsync("three", environment: ShortSession);
         await log.ProduceAsync(Part(1));
         await log.CaughtUpAsync();
         await log.ProduceAsync(Part(2));
@@ -59,6 +62,23 @@ public sealed class OwnershipTests(Servers servers)
 
         TestRows Part(int third) => new(
             [.. rows.Views.Where(row => row.Id % 3 == third)], [.. rows.Ads.Where(row => row.Id % 3 == third)]);
+    }
+
+    [Fact]
+    public async Task The_partitions_of_a_killed_aggregator_are_counted_on_by_another_once_its_session_is_over()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers, partitions: 6);
+        var killed = await log.StartAggregatorAsync("killed", environment: ShortSession);
+        await log.StartAggregatorAsync("other", environment: ShortSession);
+        await LogUnderTest.UntilAsync(
+            async () => await log.CountAsync("select count(distinct owner) from rollup.progress") == 2, () => Task.FromResult("the two don't share the partitions"));
+        var owned = $"select count(*) from rollup.progress where owner like '%/{killed.Process.Id}'";
+        Assert.InRange(await log.CountAsync(owned), 1, 11);
+        await killed.Process.KillAsync();
+        await log.ProduceAsync(TestRows.Of(seed: 15, rows: 5_000));
+        await log.CaughtUpAsync();
+        Assert.Equal(0, await log.CountAsync(owned));
+        await log.AssertEqualToProducedAsync();
     }
 
     [Fact]
