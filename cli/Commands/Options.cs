@@ -29,6 +29,20 @@ internal static class Options
         CustomParser = result => ParseDay(result, "day"),
     };
 
+    public static Option<string?> Address(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "HOST:PORT",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value;
+            var colon = text.LastIndexOf(':');
+            if (colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0) return text;
+            result.AddError($"{name} is '{text}': expected HOST:PORT such as localhost:9092.");
+            return null;
+        },
+    };
+
     public static Option<string> Reason() => new("--reason")
     {
         Description = "Why; written down with the decision, for whoever asks years later.",

@@ -30,14 +30,26 @@ internal readonly record struct TestCounts(int Passed, int Failed, int Skipped)
 internal static class TestCommand
 {
     public const string Configuration = "Release";
+    private const string Conformance = "conformance";
 
     public static Command Create(Terminal terminal)
     {
         var suites = Suites();
         var names = new Argument<string[]>("suite") { Description = $"Of: {string.Join(", ", suites)}. Default: all.", Arity = ArgumentArity.ZeroOrMore };
         names.AcceptOnlyFromAmong(suites);
-        var command = new Command("test", "Build and run the tests; the last line adds up all of them.") { names };
-        command.SetAction((parsed, token) => RunAsync(terminal, parsed.GetValue(names) is { Length: > 0 } chosen ? chosen : suites, token));
+        var bootstrap = Options.Address("--bootstrap", "For the suite 'conformance': test this Kafka cluster, not our broker.");
+        var command = new Command("test", "Build and run the tests; the last line adds up all of them.") { names, bootstrap };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(bootstrap) is not null && result.GetValue(names) is not [Conformance])
+                result.AddError($"--bootstrap is only for './settlement test {Conformance}': the other suites start servers of their own.");
+        });
+        command.SetAction((parsed, token) =>
+        {
+            // The runner, a child of this process, hands it to the tests.
+            if (parsed.GetValue(bootstrap) is { } address) Environment.SetEnvironmentVariable("STREAMSETTLEMENT_BOOTSTRAP", address);
+            return RunAsync(terminal, parsed.GetValue(names) is { Length: > 0 } chosen ? chosen : suites, token);
+        });
         return command;
     }
 

@@ -29,6 +29,11 @@ public sealed class CommandLineTests
     [InlineData("accept 2026-11-21 --reason")]
     [InlineData("reset")]
     [InlineData("test everything")]
+    [InlineData("test --bootstrap localhost:9092")]
+    [InlineData("test unit --bootstrap localhost:9092")]
+    [InlineData("test conformance unit --bootstrap localhost:9092")]
+    [InlineData("test conformance --bootstrap localhost")]
+    [InlineData("test conformance --bootstrap localhost:0")]
     [InlineData("bench --rate 5")]
     [InlineData("bench --live --runs 5")]
     public async Task What_is_not_understood_gives_the_reason_the_usage_and_exit_code_2(string line)
@@ -58,6 +63,7 @@ public sealed class CommandLineTests
     [InlineData("generate", "--logs --ads --contents --creators --seed --day --days --rate --seconds")]
     [InlineData("accept", "--reason")]
     [InlineData("reset", "--yes")]
+    [InlineData("test", "--bootstrap")]
     public async Task The_public_options_are_there(string command, string options)
     {
         var (_, output, _) = await RunAsync(command + " --help");
