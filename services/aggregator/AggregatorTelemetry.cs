@@ -183,7 +183,7 @@ internal sealed partial class AggregatorTelemetry : IDisposable
         "{At}: the group's offset {Committed} is ahead of the rollups and was refused, reading on from {Next}: nothing is skipped")]
     private static partial void LogAheadRefused(ILogger log, LogPartition at, long committed, long next);
 
-    [LoggerMessage(206, LogLevel.Warning, "{At}: the log ends before the rollups do, the topic was made anew: reading from {Offset} as incarnation {Incarnation}")]
+    [LoggerMessage(206, LogLevel.Warning, "{At}: the log ends before the rollups do, or the group has lost its offset with the topic, which was made anew: reading from {Offset} as incarnation {Incarnation}")]
     private static partial void LogRecreated(ILogger log, LogPartition at, long offset, int incarnation);
 
     [LoggerMessage(207, LogLevel.Error,

@@ -184,10 +184,31 @@ internal sealed class KafkaReader : IDisposable
         _events.Writer.TryWrite(new Assigned(assigned));
         _start.Task.Wait(_stop.Token);
         var start = _start.Task.Result;
+        CommitFirst(consumer, assigned.Where(partition => partition.Committed is null)
+            .Select(partition => new TopicPartitionOffset(TopicPartitionOf(partition.At), start[partition.At])).ToList());
         foreach (var partition in assigned) _assigned.Add(partition.At);
         foreach (var partition in assigned) _telemetry.LogEnds(partition.At, partition.End);
         _health.Up();
         return partitions.ConvertAll(partition => new TopicPartitionOffset(partition, start[PartitionOf(partition)]));
+    }
+
+    /// <summary>Before anything is counted the group has an offset: none, beside rollups, then means that the topic was made anew.</summary>
+    private void CommitFirst(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> offsets)
+    {
+        if (offsets.Count == 0) return;
+        try
+        {
+            Ask(() =>
+            {
+                consumer.Commit(offsets);
+                return true;
+            });
+        }
+        catch (KafkaException moved) when (moved.Error.Code is ErrorCode.RebalanceInProgress or ErrorCode.IllegalGeneration or ErrorCode.UnknownMemberId)
+        {
+            // The group is being assigned once more: whoever gets the partitions then does it.
+            _telemetry.ClientSays(moved.Error.Reason);
+        }
     }
 
     private void OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
