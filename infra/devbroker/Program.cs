@@ -29,6 +29,8 @@ void Stop(PosixSignalContext signal)
 }
 using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+// SIGXFSZ: a limit on the size of files is answered as a full disk is, by a storage error, not by the death of the process.
+using var onFileTooLarge = PosixSignalRegistration.Create((PosixSignal)25, signal => signal.Cancel = true);
 
 telemetry.Starting(options.DataDirectory);
 try

@@ -60,7 +60,8 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
                 telemetry.BatchRefused(topic, index, $"{request.ClientId} at {request.Peer}", result.Reason!);
             return result;
         }
-        catch (IOException failure)
+        // What .NET makes of a limit on the size of files is no IOException.
+        catch (Exception failure) when (failure is IOException or ArgumentOutOfRangeException)
         {
             telemetry.StorageFailed(topic, index, "written", failure);
             return new AppendResult(ErrorCode.StorageError, -1, failure.Message);
