@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using Google.Protobuf;
 using StreamSettlement.Aggregator.Source;
 using StreamSettlement.Contracts;
@@ -78,6 +79,20 @@ internal sealed class LogUnderTest : IAsyncDisposable
         await Broker.DisposeAsync();
         await meanwhile();
         Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, Token, port);
+    }
+
+    /// <summary>Deletes both data topics and creates them anew, empty.</summary>
+    public async Task RecreateTopicsAsync()
+    {
+        using var admin = Admin();
+        await admin.DeleteTopicsAsync(SourceStreams.All.Select(SourceStreams.Topic));
+        await KafkaTopics.EnsureAsync(Broker.Bootstrap, Topics.All(Partitions).Where(topic => topic.Name is Topics.ViewLogs or Topics.AdViews));
+    }
+
+    public async Task AddPartitionsAsync(string topic, int partitions)
+    {
+        using var admin = Admin();
+        await admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }]);
     }
 
     public void Produce(ViewLog row) => Produce(SourceStream.ViewLogs, row.ContentId, new SourceRecord { ViewLog = row });
@@ -259,6 +274,8 @@ internal sealed class LogUnderTest : IAsyncDisposable
         using var consumer = Consumer(KafkaLog.Group);
         return consumer.Committed(partitions, Patience);
     }
+
+    private IAdminClient Admin() => new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.Bootstrap }).SetLogHandler((_, _) => { }).Build();
 
     private IConsumer<byte[], byte[]> Consumer(string group) =>
         new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = Broker.Bootstrap, GroupId = group, EnableAutoCommit = false })

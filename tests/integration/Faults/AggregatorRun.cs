@@ -27,6 +27,7 @@ internal sealed class AggregatorRun : IAsyncDisposable
     private readonly KafkaLog _log;
     private readonly NpgsqlDataSource _postgres;
     private readonly Task _running;
+    private Exception? _expected;
 
     private AggregatorRun(AggregatorOptions options, Points points, TimeProvider time)
     {
@@ -36,7 +37,8 @@ internal sealed class AggregatorRun : IAsyncDisposable
         _deadLetters = new DeadLetterTopics(options, time);
         _telemetry = new AggregatorTelemetry(time, NullLogger<AggregatorTelemetry>.Instance);
         _log = new KafkaLog(options, _events, _deadLetters, _telemetry, outages, Readiness, time);
-        _postgres = NpgsqlDataSource.Create(options.Postgres);
+        // Pooled whatever the test itself does: connections that broke while nobody used them are part of every outage.
+        _postgres = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(options.Postgres) { Pooling = true }.ConnectionString);
         var store = new FaultyStore(new RollupStore(_postgres, "test"), points);
         _running = new AggregatorLoop(new FaultyLog(_log, points), store, options, _telemetry, outages, Readiness, time).RunAsync(_stop.Token);
     }
@@ -51,7 +53,16 @@ internal sealed class AggregatorRun : IAsyncDisposable
         points ?? new Points(), time ?? TimeProvider.System);
 
     /// <summary>Waits until the loop was killed at its point.</summary>
-    public Task DiedAsync() => Assert.ThrowsAsync<KilledException>(() => _running.WaitAsync(LogUnderTest.Patience, TimeProvider.System, TestContext.Current.CancellationToken));
+    public Task DiedAsync() => EndsWithAsync<KilledException>();
+
+    /// <summary>Waits until the loop has ended by itself.</summary>
+    public async Task<T> EndsWithAsync<T>()
+        where T : Exception
+    {
+        var fault = await Assert.ThrowsAsync<T>(() => _running.WaitAsync(LogUnderTest.Patience, TimeProvider.System, TestContext.Current.CancellationToken));
+        _expected = fault;
+        return fault;
+    }
 
     /// <summary>Waits until partitions are ours; fails when the loop ended instead.</summary>
     public async Task OwnsAsync() => await await Task.WhenAny(Points.Owned.WaitAsync(LogUnderTest.Patience, TimeProvider.System, TestContext.Current.CancellationToken), _running);
@@ -64,7 +75,7 @@ internal sealed class AggregatorRun : IAsyncDisposable
         {
             await _running;
         }
-        catch (Exception expected) when (expected is OperationCanceledException or KilledException)
+        catch (Exception fault) when (fault is OperationCanceledException || fault == _expected)
         {
             // As asked.
         }

@@ -1,5 +1,8 @@
+using StreamSettlement.Contracts;
+using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Servers;
 using StreamSettlement.IntegrationTests.Aggregator;
+using StreamSettlement.IntegrationTests.Ingest;
 
 namespace StreamSettlement.IntegrationTests.Faults;
 
@@ -30,4 +33,25 @@ public sealed class BrokerFaultTests(Servers servers)
         await log.AssertEqualToProducedAsync();
         Assert.Contains("torn tail", await File.ReadAllTextAsync(log.Broker.Process.LogFile, TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task The_brokers_disk_is_full()
+    {
+        await using var stage = await IngestStage.StartAsync(servers);
+        await stage.Source.AddContentsAsync(1);
+        await using var run = IngestRun.Start(stage.Options);
+        await run.BecameAsync("active");
+        await LimitFilesAsync(stage.Broker, "65536");
+        for (var i = 0; i < 20; i++) await stage.Source.AddViewsAsync(1_000, contents: 1);
+        // Told so with every attempt; the producer tries again for 30 s, then ingest begins anew at its cursor.
+        await LogUnderTest.UntilAsync(
+            () => Task.FromResult(stage.Broker.Process.LogTail().Contains("can't be written", StringComparison.Ordinal)), () => Task.FromResult(stage.Broker.Process.LogTail()));
+        await LimitFilesAsync(stage.Broker, "unlimited");
+        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 20_000);
+        Assert.Equal(await stage.Source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
+    }
+
+    /// <summary>No file may grow beyond it: what a write then gets is what a full disk gives it.</summary>
+    private static Task<string> LimitFilesAsync(BrokerProcess broker, string bytes) =>
+        Shell.RunAsync(["prlimit", "--pid", $"{broker.Process.Id}", $"--fsize={bytes}:"], TestContext.Current.CancellationToken);
 }
