@@ -17,7 +17,7 @@ internal sealed class AggregatorLoop(
     private readonly DateTimeZone _zone = DateTimeZoneProviders.Tzdb[options.BusinessZone];
     private readonly ClaimCache _claims = new((long)options.ClaimCacheMegabytes << 20);
     private readonly Dictionary<LogPartition, OwnedPartition> _owned = [];
-    private readonly Verdict[] _verdicts = new Verdict[LogBatch.RecordsMax];
+    private Verdict[] _verdicts = [];
     private readonly HashSet<ClaimKey> _missing = [];
     private IReadOnlyDictionary<SourceStream, int> _partitions = new Dictionary<SourceStream, int>();
     private Eligibility _rules = new([]);
@@ -120,6 +120,7 @@ internal sealed class AggregatorLoop(
     /// <summary>What each record is, and which claim blocks the facts need that are not in memory.</summary>
     private void JudgeAll(LogBatch batch)
     {
+        if (_verdicts.Length < batch.Count) Array.Resize(ref _verdicts, Math.Min(Math.Max(batch.Count, _verdicts.Length * 2), LogBatch.RecordsMax));
         var latest = LatestDay();
         OwnedPartition? owned = null;
         for (var i = 0; i < batch.Count; i++)
