@@ -19,6 +19,9 @@ internal static class Worlds
     /// <summary>The world to replay; null for all of them.</summary>
     public static ulong? Seed => Number(SeedVariable);
 
+    /// <summary>How many worlds somebody wants; null for the usual number.</summary>
+    public static ulong? Count => Number(CountVariable);
+
     public static Fate Run(ulong seed, Mechanism without = Mechanism.None)
     {
         using var world = new Simulation(seed, without, traced: false);
@@ -33,9 +36,8 @@ internal static class Worlds
 
     /// <summary>Runs seeds from 1 on until there are enough of them, or one has failed.</summary>
     /// <returns>The lowest seed that failed, or null, and how many worlds were run.</returns>
-    public static (Fate? Failed, ulong Worlds, long Steps) Search(ulong usualCount, Mechanism without = Mechanism.None)
+    public static (Fate? Failed, ulong Worlds, long Steps) Search(ulong count, Mechanism without = Mechanism.None)
     {
-        var count = Number(CountVariable) ?? usualCount;
         var gate = new Lock();
         var (next, worlds, steps) = (0UL, 0UL, 0L);
         Fate? failed = null;

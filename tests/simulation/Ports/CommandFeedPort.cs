@@ -15,7 +15,7 @@ internal sealed class CommandGroup(Scheduler scheduler, Dice dice, LogTopics top
 
     public void Add(ControlCommand command)
     {
-        if (without == Mechanism.Repair && command.Kind == CommandKind.RepairDay) return;
+        if (without == Mechanism.Repair && command is { Kind: CommandKind.RepairDay, By: "settlement" }) return;
         topics.Commands.Add(command);
         foreach (var waiting in Waiting) waiting();
         Waiting.Clear();

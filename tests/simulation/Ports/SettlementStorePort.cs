@@ -8,7 +8,7 @@ namespace StreamSettlement.SimulationTests.Ports;
 
 /// <summary>Rollups and books as a settlement sees them.</summary>
 internal sealed class SettlementStorePort(
-    SimulatedProcess process, Scheduler scheduler, Network network, SimulatedServer postgres, RollupTables rollups, Books books, RateCards cards, Mechanism without)
+    SimulatedProcess process, Scheduler scheduler, Network network, SimulatedServer postgres, RollupTables rollups, Books books, RateCards cards)
     : ISettlementStore
 {
     public Task MigrateAsync(CancellationToken cancel) => Task.CompletedTask;
@@ -28,7 +28,7 @@ internal sealed class SettlementStorePort(
 
     public async Task<ISettlementSession> BeginAsync(CancellationToken cancel)
     {
-        var session = new SettlementSessionPort(process, network, postgres, rollups, books, cards, without);
+        var session = new SettlementSessionPort(process, network, postgres, rollups, books, cards);
         process.OnDeath(() => books.Leave(session));
         try
         {
@@ -50,7 +50,7 @@ internal sealed class SettlementStorePort(
 
 /// <summary>One transaction over one snapshot.</summary>
 internal sealed class SettlementSessionPort(
-    SimulatedProcess process, Network network, SimulatedServer postgres, RollupTables rollups, Books books, RateCards cards, Mechanism without) : ISettlementSession
+    SimulatedProcess process, Network network, SimulatedServer postgres, RollupTables rollups, Books books, RateCards cards) : ISettlementSession
 {
     private const int CellsPerBatch = 3;
 
@@ -166,7 +166,7 @@ internal sealed class SettlementSessionPort(
     private Task<T> AskAsync<T>(string what, Func<T> question) => network.CallAsync(process, postgres, what, () =>
     {
         if (postgres.Restarts != _restarts) throw postgres.Fault("the connection is gone");
-        if (_rollups is null || without == Mechanism.Snapshot) _rollups = rollups.Snapshot();
+        _rollups ??= rollups.Snapshot();
         _booked ??= [.. books.Entries];
         _states ??= new(books.DayStates);
         _settled ??= new(books.Settled);

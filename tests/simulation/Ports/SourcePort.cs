@@ -66,7 +66,7 @@ internal sealed class SourceSession : ISourceSession
             _tables.Rows(stream).Select(row => (SourceTime?)row.UpdatedAt).Max()));
 
     public Task<Page> ReadPageAsync(SourceStream stream, SourcePosition after, SourceTime below, int rowsMax, CancellationToken cancel) =>
-        ReadAsync($"reads {stream.Name()} below {below}", () =>
+        ReadAsync(stream == SourceStream.ViewLogs ? "reads view logs" : "reads ad views", () =>
         {
             var rows = _tables.Rows(stream)
                 .Where(row => row.Position > after && (row.UpdatedAt < below || row.UpdatedAt == after.UpdatedAt))
@@ -75,14 +75,14 @@ internal sealed class SourceSession : ISourceSession
         });
 
     public Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel) =>
-        ReadAsync($"reads the extent of {day}", () =>
+        ReadAsync("reads the extent of a day", () =>
         {
             var ids = _tables.Rows(stream).Where(row => row.LogDate == day.Number && row.UpdatedAt < below).Select(row => row.Id).ToList();
             return ids.Count == 0 ? null : new DayExtent(new IdRange(ids[0], ids[^1]), ids.Count);
         });
 
     public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
-        ReadAsync($"reads {stream.Name()} of {day} again", () =>
+        ReadAsync("reads a day again", () =>
         {
             var rows = _tables.Rows(stream)
                 .Where(row => row.LogDate == day.Number && row.UpdatedAt < below && row.Id >= ids.First && row.Id <= ids.Last)

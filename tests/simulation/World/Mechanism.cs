@@ -29,7 +29,7 @@ internal enum Mechanism
     /// <summary>The control totals are those of what was published, not of the source.</summary>
     Totals,
 
-    /// <summary>Nobody hears the command to repair a day.</summary>
+    /// <summary>Nobody hears settlement ask for the repair of a day.</summary>
     Repair,
 
     /// <summary>Rows are acknowledged before they stand in the log.</summary>
@@ -43,7 +43,4 @@ internal enum Mechanism
 
     /// <summary>Two settlements run at the same time.</summary>
     OneSettlement,
-
-    /// <summary>A settlement's reads are of different moments.</summary>
-    Snapshot,
 }

@@ -148,7 +148,7 @@ internal sealed class Simulation : IDisposable
             AuditEvery = TimeSpan.FromMicroseconds(Math.Max(Temper.AuditMicros, 1)),
             AuditDays = Temper.AuditMicros == 0 ? 0 : 7,
             PageRows = Temper.PageRows,
-            PollInterval = TimeSpan.FromSeconds(1),
+            PollInterval = TimeSpan.FromMicroseconds(Temper.PollMicros),
         };
         var queue = new CommandQueue();
         var source = new SourcePort(process, Network, _mysql, Source, Topics, _without);
@@ -174,7 +174,7 @@ internal sealed class Simulation : IDisposable
     private void StartSettlement(string name)
     {
         var process = NewProcess(name, 0, () => StartSettlement(name));
-        var store = new SettlementStorePort(process, Scheduler, Network, _postgres, Rollups, Books, Cards.All, _without);
+        var store = new SettlementStorePort(process, Scheduler, Network, _postgres, Rollups, Books, Cards.All);
         var control = new ControlLogPort(process, Network, _brokerOfOthers, Commands);
         var loop = new SettlementLoop(store, control, new Wakeup(process.Time), _settlementTelemetry, process.Time);
         var outages = OutagesOf(process);
@@ -183,7 +183,7 @@ internal sealed class Simulation : IDisposable
             while (true)
             {
                 await outages.RetryAsync("postgres", Transient.Postgres, async cancel => await loop.StepAsync(cancel), CancellationToken.None);
-                await Task.Delay(TimeSpan.FromSeconds(1), process.Time);
+                await Task.Delay(TimeSpan.FromMicroseconds(Temper.CloseMicros), process.Time);
             }
         });
     }

@@ -34,6 +34,8 @@ internal sealed class Temper
         LagMicros = dice.Of<long>([0, Span.Second, 5 * Span.Second]);
         ClockAheadMicros = dice.Of<long>([0, 0, 60 * Span.Minute, -60 * Span.Minute]);
         PageRows = dice.Of<int>([1, 3, 8, 50]);
+        PollMicros = dice.Of<long>([Span.Second / 2, Span.Second, 2 * Span.Second, 3 * Span.Second]);
+        CloseMicros = dice.Of<long>([Span.Second, 2 * Span.Second]);
         ClaimCacheMegabytes = dice.Of<int>([0, 48]);
         Transactions = 6 + dice.Below(18);
         ChaosMicros = dice.Between(10, 35) * Span.Second;
@@ -106,6 +108,12 @@ internal sealed class Temper
     public long ClockAheadMicros { get; }
 
     public int PageRows { get; }
+
+    /// <summary>Between two looks of an idle ingest.</summary>
+    public long PollMicros { get; }
+
+    /// <summary>Between two looks of a settlement.</summary>
+    public long CloseMicros { get; }
 
     public int ClaimCacheMegabytes { get; }
 

@@ -17,7 +17,7 @@ internal sealed class Trouble(Scheduler scheduler, Dice dice, Temper temper, Sim
         Sometimes(temper.Rewinds, 3, Rewind);
         Sometimes(temper.Replays, 3, Replay);
         Sometimes(temper.Strays, 1, Stray);
-        Sometimes(temper.Monitor, 2, () => Monitor((int)dice.Between(5, 25)));
+        Sometimes(temper.Monitor, 3, () => Monitor((int)dice.Between(10, 90)));
         Sometimes(true, 2, world.Group.Rebalance);
         Sometimes(true, 4, () => Command(CommandKind.EndDay));
         Sometimes(dice.Chance(0.4), 2, () => Command(CommandKind.RepairDay));
