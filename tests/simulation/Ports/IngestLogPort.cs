@@ -35,10 +35,10 @@ internal sealed class IngestLogPort(
     {
         using (page)
         {
-            var sent = new List<Task>();
+            var (sent, encoder) = (new List<Task>(), new RowEncoder(stream, sourceEpoch));
             foreach (ref readonly var row in page.Rows)
             {
-                var (at, record) = (LogTopics.PartitionOf(stream, row.ContentId), Records.Of(stream, row, sourceEpoch));
+                var (at, record) = (LogTopics.PartitionOf(stream, row.ContentId), Record(encoder, row));
                 sent.Add(Producer.Send(at, () => topics.Append(at, record)));
             }
             return ValueTask.FromResult(Task.WhenAll(sent));
@@ -60,15 +60,11 @@ internal sealed class IngestLogPort(
 
     public Task AnnounceAsync(ControlEvent happened, CancellationToken cancel) =>
         network.CallAsync(process, broker, "announces", () => { });
-}
 
-/// <summary>Records as ingest writes them.</summary>
-internal static class Records
-{
-    public static LogRecord Of(SourceStream stream, in SourceRow row, int sourceEpoch = 1)
+    private static LogRecord Record(RowEncoder encoder, in SourceRow row)
     {
         Span<byte> value = stackalloc byte[RowEncoder.ValueBytesMax];
-        var length = RowEncoder.Encode(stream, row, sourceEpoch, value);
+        var length = encoder.Encode(row, value);
         return new LogRecord(Encoding.UTF8.GetBytes(new ContentId(row.ContentId).ToString()), value[..length].ToArray(), row);
     }
 }
