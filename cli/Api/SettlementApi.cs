@@ -34,9 +34,15 @@ internal sealed record DayState(string Status, string? Refusal, string? Detail, 
     public bool MayChange => Status is not ("Posted" or "OutOfBalance") && Refusal is (null or "NotIngested" or "NotSealed" or "OutOfBalance");
 }
 
+/// <summary>A dead letter as the API describes it, without what only the JSON shows.</summary>
+internal sealed record LetterView(
+    long Id, string Stream, int Partition, long Offset, BusinessDay? Day, long? RowId, string Reason, string Detail, string State, string? DecidedBy, string? DecidedReason);
+
 /// <summary>The client side of the settlement service's HTTP API: the one door for operators.</summary>
 internal sealed class SettlementApi : IDisposable
 {
+    private const int LettersMax = 10_000;
+
     private readonly HttpClient http;
 
     /// <param name="token">Bearer token: in its name decisions are taken. Null for none.</param>
@@ -72,6 +78,20 @@ internal sealed class SettlementApi : IDisposable
     /// <param name="attempt">The attempt whose difference was seen.</param>
     public Task AcceptDayAsync(BusinessDay day, int? attempt, string reason, CancellationToken token) =>
         SendAsync(HttpMethod.Post, $"days/{day}/accept", token, new JsonObject { ["reason"] = reason, ["attempt"] = attempt });
+
+    /// <summary>Dead letters that concern the day, or all.</summary>
+    /// <param name="state">open, redriven, discarded or all.</param>
+    public async Task<IReadOnlyList<LetterView>> LettersAsync(BusinessDay? day, string state, CancellationToken token) =>
+        JsonSerializer.Deserialize<List<LetterView>>(
+            await SendAsync(HttpMethod.Get, $"dead-letters?state={state}&limit={LettersMax}{(day is null ? "" : $"&date={day}")}", token), ControlJson.Options)!;
+
+    public async Task<LetterView> LetterAsync(long id, CancellationToken token) =>
+        JsonSerializer.Deserialize<LetterView>(await SendAsync(HttpMethod.Get, $"dead-letters/{id}", token), ControlJson.Options)!;
+
+    public Task RedriveAsync(long letter, CancellationToken token) => SendAsync(HttpMethod.Post, $"dead-letters/{letter}/redrive", token);
+
+    public Task DiscardAsync(long letter, string reason, CancellationToken token) =>
+        SendAsync(HttpMethod.Post, $"dead-letters/{letter}/discard", token, new JsonObject { ["reason"] = reason });
 
     /// <returns>Null when the service has not heard of the day.</returns>
     public async Task<DayState?> DayAsync(BusinessDay day, CancellationToken token)

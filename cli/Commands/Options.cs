@@ -15,12 +15,9 @@ internal static class Options
     public static Option<int?> OptionalNumber(string name, string description, int least, int most = int.MaxValue) =>
         new(name) { Description = description, CustomParser = result => ParseNumber(result, name, least, most) };
 
-    public static Option<BusinessDay?> Day(string description) => new("--day")
-    {
-        Description = description,
-        HelpName = "yyyy-MM-dd",
-        CustomParser = result => ParseDay(result, "--day"),
-    };
+    public static Option<BusinessDay?> Day(string description) => DayOption("--day", description);
+
+    public static Option<BusinessDay?> Date(string description) => DayOption("--date", description);
 
     public static Argument<BusinessDay?> DayArgument() => new("day")
     {
@@ -53,6 +50,13 @@ internal static class Options
             if (text.Length == 0) result.AddError("--reason is empty: expected a text.");
             return text;
         },
+    };
+
+    private static Option<BusinessDay?> DayOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "yyyy-MM-dd",
+        CustomParser = result => ParseDay(result, name),
     };
 
     private static int? ParseNumber(ArgumentResult result, string name, int least, int most)

@@ -171,7 +171,8 @@ internal sealed class AggregatorLoop(
         {
             var detail = string.Join(", ", day.Select(seal => $"{seal.At} attempt {seal.Marker.Attempt}"));
             telemetry.Sealed(day.Key, detail);
-            if (await log.AnnounceAsync(day.Key, detail, cancel) is { } reason) telemetry.NotAnnounced(day.Key, reason);
+            if (await log.AnnounceAsync(new ControlEvent(EventKind.DaySealed, day.Key, "aggregator", detail), cancel) is { } reason)
+                telemetry.NotAnnounced(EventKind.DaySealed, day.Key, reason);
         }
         return outcome;
     }

@@ -17,6 +17,7 @@ internal sealed partial class AggregatorTelemetry : IDisposable
     private readonly Counter<long> _excluded;
     private readonly Counter<long> _unfinished;
     private readonly Counter<long> _deadLetters;
+    private readonly Counter<long> _decisions;
     private readonly Counter<long> _seals;
     private readonly Counter<long> _fenced;
     private readonly Histogram<double> _chunkRows;
@@ -37,6 +38,7 @@ internal sealed partial class AggregatorTelemetry : IDisposable
         _excluded = _meter.CreateCounter<long>("settlement_aggregator_rows_excluded_total", description: "Rows excluded by the eligibility rule.");
         _unfinished = _meter.CreateCounter<long>("settlement_aggregator_rows_unfinished_total", description: "Rows that were not COMPLETED yet.");
         _deadLetters = _meter.CreateCounter<long>("settlement_aggregator_dead_letters_total", description: "Records that can't be counted, by reason.");
+        _decisions = _meter.CreateCounter<long>("settlement_aggregator_dead_letter_decisions_total", description: "Dead letters redriven or discarded, by command.");
         _seals = _meter.CreateCounter<long>("settlement_aggregator_seals_total", description: "Day markers sealed.");
         _fenced = _meter.CreateCounter<long>("settlement_aggregator_fenced_total", description: "Chunks rolled back because another consumer had taken over.");
         _chunkRows = _meter.CreateHistogram<double>("settlement_aggregator_chunk_rows", description: "Records of a chunk.",
@@ -161,7 +163,15 @@ internal sealed partial class AggregatorTelemetry : IDisposable
     public void DeadLetters(int count, DeadLetter first) =>
         LogDeadLetters(_log, count, first.At, first.Offset, first.Poison.Reason.Name(), first.Poison.Detail);
 
-    public void NotAnnounced(BusinessDay day, string reason) => LogNotAnnounced(_log, day, reason);
+    public void NotAnnounced(EventKind what, BusinessDay day, string reason) => LogNotAnnounced(_log, what, day, reason);
+
+    public void Decided(CommandKind command, string by, string detail)
+    {
+        _decisions.Add(1, new KeyValuePair<string, object?>("command", command.ToString()));
+        LogDecided(_log, command, by, detail);
+    }
+
+    public void CommandRefused(CommandKind command, string by, string reason) => LogCommandRefused(_log, command, by, reason);
 
     public void OffsetsWentBack(LogPartition at, long expected, long found) => LogOffsetsWentBack(_log, at, expected, found);
 
@@ -202,12 +212,18 @@ internal sealed partial class AggregatorTelemetry : IDisposable
     [LoggerMessage(211, LogLevel.Warning, "{Count} dead letters; the first is {At}@{Offset}, {Reason}: {Detail}")]
     private static partial void LogDeadLetters(ILogger log, int count, LogPartition at, long offset, string reason, string detail);
 
-    [LoggerMessage(212, LogLevel.Warning, "the seal of {Day} could not be announced, settlement will find it by itself: {Reason}")]
-    private static partial void LogNotAnnounced(ILogger log, BusinessDay day, string reason);
+    [LoggerMessage(212, LogLevel.Warning, "{What} of {Day} could not be announced, whoever needs it finds it in the tables: {Reason}")]
+    private static partial void LogNotAnnounced(ILogger log, EventKind what, BusinessDay day, string reason);
 
     [LoggerMessage(213, LogLevel.Warning, "{At}: offsets went back from {Expected} to {Found}: taking the partition over anew")]
     private static partial void LogOffsetsWentBack(ILogger log, LogPartition at, long expected, long found);
 
     [LoggerMessage(214, LogLevel.Warning, "kafka client: {Reason}")]
     private static partial void LogClientSays(ILogger log, string reason);
+
+    [LoggerMessage(215, LogLevel.Information, "{Command} by {By}: {Detail}")]
+    private static partial void LogDecided(ILogger log, CommandKind command, string by, string detail);
+
+    [LoggerMessage(216, LogLevel.Warning, "{Command} by {By} is refused: {Reason}")]
+    private static partial void LogCommandRefused(ILogger log, CommandKind command, string by, string reason);
 }

@@ -1,3 +1,4 @@
+using MassTransit;
 using Npgsql;
 using StreamSettlement.Aggregator;
 using StreamSettlement.Aggregator.Sink;
@@ -6,7 +7,8 @@ using StreamSettlement.Hosting;
 
 return await ServiceHost.RunAsync<AggregatorOptions>("Aggregator", "http://127.0.0.1:8082", args, (services, options) =>
 {
-    services.AddControlTopics(options.KafkaBootstrap, "aggregator");
+    services.AddControlTopics(options.KafkaBootstrap, "aggregator", consumers => consumers.AddConsumer<LetterConsumer>());
+    services.AddSingleton<LetterDesk>();
     services.AddSingleton(_ => NpgsqlDataSource.Create(
         new NpgsqlConnectionStringBuilder(options.Postgres) { ApplicationName = "settlement-aggregator" }.ConnectionString));
     services.AddSingleton<AggregatorTelemetry>();

@@ -14,7 +14,7 @@ internal sealed record Chunk(
     IReadOnlyList<ChangedClaim> Claims,
     IReadOnlyList<Exclusion> Excluded,
     IReadOnlyList<DeadLetter> DeadLetters,
-    IReadOnlyList<ClaimedRow> MayBeOpen,
+    IReadOnlyList<ClaimedRow> MayBeLetters,
     ChunkCounts Counts,
     IReadOnlyList<SourceTime> SampledUpdates,
     SourceTime? NewestUpdate);
@@ -67,7 +67,7 @@ internal readonly record struct ChangedClaim(ClaimKey Key, bool IsBitmap, byte[]
 
 internal readonly record struct Exclusion(LogPartition At, Fact Fact, int RuleVersion);
 
-/// <summary>A row that was counted or excluded, now or before, in a partition that has open dead letters.</summary>
+/// <summary>A row that was counted or excluded, now or before, and may be a dead letter that waits or was discarded.</summary>
 internal readonly record struct ClaimedRow(LogPartition At, int SourceEpoch, long RowId);
 
 /// <param name="ToTopic">False when the record was dealt with before, so that it stands in the topic already.</param>

@@ -20,7 +20,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     private readonly List<Seal> _seals = [];
     private readonly List<Exclusion> _excluded = [];
     private readonly List<DeadLetter> _deadLetters = [];
-    private readonly List<ClaimedRow> _mayBeOpen = [];
+    private readonly List<ClaimedRow> _mayBeLetters = [];
     private readonly List<SourceTime> _sampled = [];
     private ChunkCounts _counts = new();
     private SourceTime? _newest;
@@ -74,7 +74,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
             [.. _changed.OrderBy(entry => entry.Key).Select(entry => new ChangedClaim(entry.Key, entry.Block.IsBitmap, entry.Block.ToBytes()))],
             [.. _excluded],
             [.. _deadLetters],
-            [.. _mayBeOpen],
+            [.. _mayBeLetters],
             _counts,
             [.. _sampled],
             _newest);
@@ -94,7 +94,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
         _seals.Clear();
         _excluded.Clear();
         _deadLetters.Clear();
-        _mayBeOpen.Clear();
+        _mayBeLetters.Clear();
         _sampled.Clear();
         _counts = new();
         _newest = null;
@@ -105,7 +105,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     {
         var stream = (int)owned.At.Stream;
         // Also of a row that was counted before: a bad copy of it that was read again must not block its day for good.
-        if (owned.HasOpenRows) _mayBeOpen.Add(new ClaimedRow(owned.At, fact.SourceEpoch, fact.RowId));
+        if (owned.Letters.MayHold(fact.SourceEpoch, fact.RowId)) _mayBeLetters.Add(new ClaimedRow(owned.At, fact.SourceEpoch, fact.RowId));
         if (!claims.Claim(ClaimKey.Of(owned.At, fact), fact.RowId, Number, _changed))
         {
             _counts.Duplicate[stream]++;
@@ -147,7 +147,7 @@ internal sealed class ChunkBuilder(ClaimCache claims, ChunkLimits limits)
     {
         var letter = new DeadLetter(owned.At, offset, owned.Incarnation, poison, raw.CopyKey(), raw.CopyValue(), offset >= owned.NextByRollups);
         _deadLetters.Add(letter);
-        owned.HasOpenRows |= poison.RowId is not null;
+        if (poison is { RowId: { } row, SourceEpoch: { } epoch }) owned.Letters.Add(epoch, row);
         // Beside the bytes an object, its text and its place in a list.
         _deadLetterBytes += (letter.Key?.Length ?? 0) + (letter.Value?.Length ?? 0) + 400;
     }

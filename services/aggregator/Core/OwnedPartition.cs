@@ -31,8 +31,8 @@ internal sealed class OwnedPartition(
     /// <summary>Offset after the last record taken.</summary>
     public long Position { get; set; } = start.Offset;
 
-    /// <summary>Whether rows of it may be open dead letters: one that is counted after all settles its own.</summary>
-    public bool HasOpenRows { get; set; }
+    /// <summary>Rows of it that are dead letters: one that is counted after all settles its own.</summary>
+    public KnownLetters Letters { get; init; } = new();
 
     /// <summary>Number of the last chunk that took records of it.</summary>
     public long TouchedIn { get; set; }

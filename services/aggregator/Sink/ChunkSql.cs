@@ -12,6 +12,9 @@ internal static class ChunkSql
         var sql = new Statements(batch, generation);
         AddProgress(sql, chunk.Moves);
         AddDays(sql, chunk);
+        // Before the seals: a discarded row that is counted in this chunk must not stand in both. (Counted after the chunk's marker it is
+        // missing from this seal; the day does not balance, and the next attempt's seal has it.)
+        SettleDeadLetters(sql, chunk.MayBeLetters);
         // Before the partition's totals move: a seal takes those of the last commit and adds what the chunk had before the marker.
         AddSeals(sql, chunk.Seals);
         AddPartitionDays(sql, chunk.PartitionDays);
@@ -20,7 +23,6 @@ internal static class ChunkSql
         AddClaims(sql, chunk.Claims);
         AddExcluded(sql, chunk.Excluded);
         AddDeadLetters(sql, chunk.DeadLetters);
-        SettleDeadLetters(sql, chunk.MayBeOpen);
     }
 
     private static void AddProgress(Statements sql, IReadOnlyList<ProgressMove> moves) => sql
@@ -42,14 +44,19 @@ internal static class ChunkSql
             insert into rollup.seal (generation, stream, partition, log_date, attempt, cutoff, horizon, marker_rows, marker_id_sum,
               marker_watch_seconds, own_rows, own_id_sum, own_watch_seconds, kafka_offset)
             select $1, s.stream, s.partition, s.log_date, s.attempt, s.cutoff, s.horizon, s.marker_rows, s.marker_id_sum, s.marker_watch_seconds,
-              coalesce(d.rows, 0) + s.own_rows, mod(coalesce(d.id_sum, 0) + s.own_id_sum, 18446744073709551616),
-              coalesce(d.watch_seconds, 0) + s.own_watch_seconds, s.kafka_offset
+              coalesce(d.rows, 0) + s.own_rows + owed.rows, mod(coalesce(d.id_sum, 0) + s.own_id_sum + owed.id_sum, 18446744073709551616),
+              coalesce(d.watch_seconds, 0) + s.own_watch_seconds + owed.watch_seconds, s.kafka_offset
             from unnest($2::text[], $3::int[], $4::date[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::numeric[],
                 $10::bigint[], $11::bigint[], $12::numeric[], $13::bigint[], $14::bigint[])
               as s (stream, partition, log_date, attempt, cutoff, horizon, marker_rows, marker_id_sum, marker_watch_seconds, own_rows,
                 own_id_sum, own_watch_seconds, kafka_offset)
             left join rollup.partition_day d
               on d.generation = $1 and d.stream = s.stream and d.partition = s.partition and d.log_date = s.log_date
+            cross join lateral (
+              select count(*) as rows, coalesce(sum(l.row_id), 0) as id_sum, coalesce(sum(l.watch_seconds), 0) as watch_seconds
+              from rollup.dead_letter l
+              where l.generation = $1 and l.stream = s.stream and l.partition = s.partition and l.log_date = s.log_date and l.owed
+            ) owed
             on conflict do nothing
             """)
         .Partitions(seals, seal => seal.At)
@@ -138,11 +145,19 @@ internal static class ChunkSql
         .Column(rows, row => row.Fact.WatchSeconds)
         .Column(rows, row => row.RuleVersion);
 
+    /// <summary>A row that was discarded stays discarded: a repair that publishes it again opens nothing.</summary>
     private static void AddDeadLetters(Statements sql, IReadOnlyList<DeadLetter> letters) => sql
         .Add(letters.Count, """
             insert into rollup.dead_letter (generation, stream, partition, kafka_offset, incarnation, log_date, row_id, source_epoch, reason, detail, key, value)
-            select $1, * from unnest($2::text[], $3::int[], $4::bigint[], $5::int[], $6::date[], $7::bigint[], $8::int[], $9::text[], $10::text[],
-              $11::bytea[], $12::bytea[])
+            select $1, new.*
+            from unnest($2::text[], $3::int[], $4::bigint[], $5::int[], $6::date[], $7::bigint[], $8::int[], $9::text[], $10::text[],
+                $11::bytea[], $12::bytea[])
+              as new (stream, partition, kafka_offset, incarnation, log_date, row_id, source_epoch, reason, detail, key, value)
+            where not exists (
+              select from rollup.dead_letter d
+              where d.generation = $1 and d.stream = new.stream and d.partition = new.partition and d.row_id = new.row_id
+                and d.source_epoch = new.source_epoch and d.log_date is not distinct from new.log_date and d.state = 'discarded'
+                and (d.reason = 'wrong-stream') = (new.reason = 'wrong-stream'))
             on conflict do nothing
             """)
         .Partitions(letters, letter => letter.At)
@@ -156,14 +171,17 @@ internal static class ChunkSql
         .Column(letters, letter => letter.Key)
         .Column(letters, letter => letter.Value);
 
-    /// <summary>A bad row that came again as a good one, by a repair, is counted: nothing is left to decide.</summary>
+    /// <summary>A bad row that came again as a good one is counted: nothing is left to decide, and a decision to discard it is over.
+    /// A row of the other stream only happens to have the same id.</summary>
     private static void SettleDeadLetters(Statements sql, IReadOnlyList<ClaimedRow> rows) => sql
         .Add(rows.Count, """
             update rollup.dead_letter d
-            set state = 'redriven', decided_by = 'aggregator', decided_reason = 'the row came again and was counted', decided_at = now()
+            set state = 'redriven', owed = false, decided_by = 'aggregator', decided_at = now(),
+              decided_reason = 'the row came again and was counted' || case when d.state = 'open' then '' else
+                format('; %s had discarded it at %s: %s', d.decided_by, d.decided_at, d.decided_reason) end
             from unnest($2::text[], $3::int[], $4::int[], $5::bigint[]) as r (stream, partition, source_epoch, row_id)
             where d.generation = $1 and d.stream = r.stream and d.partition = r.partition and d.source_epoch = r.source_epoch
-              and d.row_id = r.row_id and d.state = 'open'
+              and d.row_id = r.row_id and d.state in ('open', 'discarded') and d.reason <> 'wrong-stream'
             """)
         .Partitions(rows, row => row.At)
         .Column(rows, row => row.SourceEpoch)

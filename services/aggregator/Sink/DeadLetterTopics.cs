@@ -6,7 +6,9 @@ using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Aggregator.Sink;
 
-/// <summary>The topics of what could not be counted: the original bytes, with why and from where in the headers.</summary>
+/// <summary>
+/// The topics of what could not be counted: the original bytes, with why and from where in the headers; and their way back when they are redriven.
+/// </summary>
 internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider time) : IDisposable
 {
     // Most services never see a dead letter: no connection until the first.
@@ -28,6 +30,12 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
     /// <exception cref="KafkaException">Not acknowledged.</exception>
     public async Task ProduceAsync(IReadOnlyList<DeadLetter> letters, CancellationToken cancel) =>
         await Task.WhenAll(letters.Select(letter => _producer.Value.ProduceAsync(letter.At.Stream.DeadLetterTopic(), Message(letter), cancel)));
+
+    /// <summary>The original key and value, in the partition of old. Returns when the broker has acknowledged them.</summary>
+    /// <exception cref="KafkaException">Not acknowledged.</exception>
+    public Task ResendAsync(StoredLetter letter, CancellationToken cancel) => _producer.Value.ProduceAsync(
+        new TopicPartition(letter.At.Stream.Topic(), letter.At.Partition),
+        new Message<byte[]?, byte[]?> { Key = letter.Key, Value = letter.Value, Timestamp = new Timestamp(time.GetUtcNow()) }, cancel);
 
     public void Dispose()
     {

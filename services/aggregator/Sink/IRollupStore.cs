@@ -22,6 +22,20 @@ internal interface IRollupStore
     /// <returns>The blocks that exist, as bytes of <see cref="ClaimBlock"/>.</returns>
     Task<IReadOnlyList<KeyValuePair<ClaimKey, byte[]>>> ClaimsAsync(IReadOnlyCollection<ClaimKey> keys, CancellationToken cancel);
 
+    /// <returns>Null where there is none of this id.</returns>
+    Task<StoredLetter?> FindLetterAsync(long id, CancellationToken cancel);
+
+    /// <summary>Marks an open letter as redriven; one that is decided is left as it is.</summary>
+    Task RedriveAsync(long id, string by, string reason, CancellationToken cancel);
+
+    /// <summary>
+    /// Marks an open letter as discarded. From then on every seal of the partition holds <paramref name="owed"/> beside what was counted and
+    /// excluded, until the row is counted after all.
+    /// </summary>
+    /// <param name="owed">The row that the partition has to answer for; null for none. One that was counted, or discarded before, adds nothing.</param>
+    /// <returns>False when it was not open any more: nothing was changed.</returns>
+    Task<bool> DiscardAsync(long id, LetterRow? owed, string by, string reason, CancellationToken cancel);
+
     /// <summary>All of the chunk or nothing. May be called again with the same chunk when the outcome is not known.</summary>
     Task<CommitOutcome> CommitAsync(Chunk chunk, CancellationToken cancel);
 }

@@ -55,7 +55,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var rows = await RaiseEpochsAsync(connection, [.. found.Keys.Order()], cancel);
         var cutoffs = await CutoffsAsync(connection, [.. found.Keys], cancel);
-        var withOpenRows = await WithOpenRowsAsync(connection, [.. found.Keys], cancel);
+        var letters = await LetterSql.KnownAsync(connection, Generation, [.. found.Keys], cancel);
         var owned = new List<OwnedPartition>(rows.Count);
         foreach (var row in rows)
         {
@@ -69,7 +69,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
             }
             owned.Add(new OwnedPartition(row.At, row.Epoch, row.Commits, incarnation, next, start, cutoffs[row.At])
             {
-                HasOpenRows = withOpenRows.Contains(row.At),
+                Letters = letters.GetValueOrDefault(row.At) ?? new KnownLetters(),
             });
         }
         await transaction.CommitAsync(cancel);
@@ -98,6 +98,13 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
         return claims;
     }
 
+    public Task<StoredLetter?> FindLetterAsync(long id, CancellationToken cancel) => LetterSql.FindAsync(postgres, id, cancel);
+
+    public Task RedriveAsync(long id, string by, string reason, CancellationToken cancel) => LetterSql.RedriveAsync(postgres, id, by, reason, cancel);
+
+    public Task<bool> DiscardAsync(long id, LetterRow? owed, string by, string reason, CancellationToken cancel) =>
+        LetterSql.DiscardAsync(postgres, id, owed, by, reason, cancel);
+
     public async Task<CommitOutcome> CommitAsync(Chunk chunk, CancellationToken cancel)
     {
         await using var connection = await postgres.OpenConnectionAsync(cancel);
@@ -124,7 +131,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
             order by p.stream, p.partition
             for update of p
             """, connection);
-        AddPartitions(command, [.. expected.Keys]);
+        AddPartitions(command, Generation, [.. expected.Keys]);
         var (mine, doneBefore) = (0, 0);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
@@ -150,7 +157,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
               do update set epoch = p.epoch + 1, commits = 0, owner = excluded.owner, updated_at = now()
             returning p.stream, p.partition, p.epoch, p.commits, p.next_offset, p.incarnation
             """, connection);
-        AddPartitions(command, partitions);
+        AddPartitions(command, Generation, partitions);
         command.Parameters.Add(new() { Value = owner });
         var rows = new List<ProgressRow>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
@@ -170,7 +177,7 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
             where s.generation = $1
             group by s.stream, s.partition, s.log_date
             """, connection);
-        AddPartitions(command, partitions);
+        AddPartitions(command, Generation, partitions);
         var cutoffs = new List<(LogPartition At, BusinessDay Day, SourceTime Cutoff)>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
@@ -178,21 +185,6 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
             cutoffs.Add((ReadPartition(reader), new BusinessDay(reader.GetFieldValue<DateOnly>(2)), SourceTime.FromUtc(reader.GetDateTime(3))));
         }
         return cutoffs.ToLookup(row => row.At, row => KeyValuePair.Create(row.Day, row.Cutoff));
-    }
-
-    private static async Task<HashSet<LogPartition>> WithOpenRowsAsync(NpgsqlConnection connection, LogPartition[] partitions, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand("""
-            select m.stream, m.partition
-            from unnest($2::text[], $3::int[]) as m (stream, partition)
-            where exists (select from rollup.dead_letter d where d.generation = $1 and d.stream = m.stream and d.partition = m.partition
-              and d.state = 'open' and d.row_id is not null)
-            """, connection);
-        AddPartitions(command, partitions);
-        var found = new HashSet<LogPartition>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel)) found.Add(ReadPartition(reader));
-        return found;
     }
 
     private static async Task BeginIncarnationAsync(
@@ -208,14 +200,14 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
         await command.ExecuteNonQueryAsync(cancel);
     }
 
-    private static void AddPartitions(NpgsqlCommand command, LogPartition[] partitions)
+    internal static void AddPartitions(NpgsqlCommand command, int generation, LogPartition[] partitions)
     {
-        command.Parameters.Add(new() { Value = Generation });
+        command.Parameters.Add(new() { Value = generation });
         command.Parameters.Add(new() { Value = Array.ConvertAll(partitions, at => at.Stream.Name()), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = Array.ConvertAll(partitions, at => at.Partition) });
     }
 
-    private static LogPartition ReadPartition(NpgsqlDataReader reader) =>
+    internal static LogPartition ReadPartition(NpgsqlDataReader reader) =>
         SourceStreams.TryParse(reader.GetString(0), out var stream)
             ? new LogPartition(stream, reader.GetInt32(1))
             : throw new FormatException($"'{reader.GetString(0)}' is no stream: expected view-logs or ad-views");

@@ -36,9 +36,15 @@ internal interface ILog
     /// <summary>Acknowledged by the broker when it returns.</summary>
     Task DeadLetterAsync(IReadOnlyList<DeadLetter> letters, CancellationToken cancel);
 
-    /// <summary>Tells whoever watches that a day was sealed. A lost one changes nothing.</summary>
+    /// <summary>Sends a dead letter's original bytes to their partition again; acknowledged by the broker when it returns.</summary>
+    Task ResendAsync(StoredLetter letter, CancellationToken cancel);
+
+    /// <summary>Acknowledged by the broker when it returns.</summary>
+    Task SendAsync(ControlCommand command, CancellationToken cancel);
+
+    /// <summary>Tells whoever watches. A lost one changes nothing.</summary>
     /// <returns>Why it could not be told; null when it was.</returns>
-    Task<string?> AnnounceAsync(BusinessDay day, string detail, CancellationToken cancel);
+    Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel);
 
     /// <summary>Leaves the group.</summary>
     Task CloseAsync();

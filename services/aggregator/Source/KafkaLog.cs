@@ -81,11 +81,15 @@ internal sealed class KafkaLog(
 
     public Task DeadLetterAsync(IReadOnlyList<DeadLetter> letters, CancellationToken cancel) => deadLetters.ProduceAsync(letters, cancel);
 
-    public async Task<string?> AnnounceAsync(BusinessDay day, string detail, CancellationToken cancel)
+    public Task ResendAsync(StoredLetter letter, CancellationToken cancel) => deadLetters.ResendAsync(letter, cancel);
+
+    public Task SendAsync(ControlCommand command, CancellationToken cancel) => control.SendAsync(command, cancel);
+
+    public async Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel)
     {
         try
         {
-            await control.PublishAsync(new ControlEvent(EventKind.DaySealed, day, "aggregator", detail), cancel);
+            await control.PublishAsync(happened, cancel);
             return null;
         }
         catch (KafkaException fault)

@@ -16,6 +16,7 @@ internal static class SettlementApi
         OperatorAuth.AddTo(services, options.Auth);
         services.AddSingleton<DayAcceptance>();
         services.AddSingleton<DayQuery>();
+        services.AddSingleton<LetterQuery>();
         services.AddSingleton<StatsQuery>();
         services.AddSingleton<LedgerQuery>();
         services.AddSingleton<DayCommands>();
@@ -52,6 +53,7 @@ internal static class SettlementApi
         app.UseSwaggerUI(ui => ui.DocumentTitle = "Stream Settlement");
         app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
         DaysApi.Map(app);
+        LettersApi.Map(app);
         StatsApi.Map(app);
         BooksApi.Map(app);
     }

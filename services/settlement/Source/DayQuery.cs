@@ -15,11 +15,14 @@ internal sealed record PayoutRow(PriceKind Kind, long Cells, long Units, Micros 
 internal sealed record RunRow(long RunId, int Attempt, DateTimeOffset PostedAt, JsonElement Manifest);
 
 internal sealed record DayPage(
-    DayFacts Facts, IReadOnlyList<PayoutRow> Payouts, IReadOnlyList<RunRow> Runs, IReadOnlyList<JournalEntry> Journal);
+    DayFacts Facts, IReadOnlyList<LetterRow> OpenLetters, IReadOnlyList<PayoutRow> Payouts, IReadOnlyList<RunRow> Runs, IReadOnlyList<JournalEntry> Journal);
 
 /// <summary>Days for people: lists, and one day with everything about it.</summary>
 internal sealed class DayQuery(NpgsqlDataSource postgres)
 {
+    /// <summary>Open dead letters that are shown with a day; the count says how many there are.</summary>
+    private const int OpenLettersMax = 20;
+
     /// <returns>Newest first.</returns>
     public async Task<IReadOnlyList<DayRow>> ListAsync(BusinessDay from, BusinessDay to, int limit, CancellationToken cancel)
     {
@@ -45,6 +48,7 @@ internal sealed class DayQuery(NpgsqlDataSource postgres)
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
         return new DayPage(
             await DayReader.ReadAsync(connection, day, cancel),
+            await LetterQuery.ListAsync(connection, day, "open", OpenLettersMax, cancel),
             await PayoutsAsync(connection, day, cancel),
             await RunsAsync(connection, day, cancel),
             await DayJournal.ReadAsync(connection, day, cancel));

@@ -144,7 +144,11 @@ internal sealed class FaultyLog(ILog inner, Points points) : ILog
         await inner.DeadLetterAsync(letters, cancel);
     }
 
-    public Task<string?> AnnounceAsync(BusinessDay day, string detail, CancellationToken cancel) => inner.AnnounceAsync(day, detail, cancel);
+    public Task ResendAsync(StoredLetter letter, CancellationToken cancel) => inner.ResendAsync(letter, cancel);
+
+    public Task SendAsync(ControlCommand command, CancellationToken cancel) => inner.SendAsync(command, cancel);
+
+    public Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel) => inner.AnnounceAsync(happened, cancel);
 
     public Task CloseAsync() => inner.CloseAsync();
 }
@@ -163,6 +167,13 @@ internal sealed class FaultyStore(IRollupStore inner, Points points) : IRollupSt
 
     public Task<IReadOnlyList<KeyValuePair<ClaimKey, byte[]>>> ClaimsAsync(IReadOnlyCollection<ClaimKey> keys, CancellationToken cancel) =>
         inner.ClaimsAsync(keys, cancel);
+
+    public Task<StoredLetter?> FindLetterAsync(long id, CancellationToken cancel) => inner.FindLetterAsync(id, cancel);
+
+    public Task RedriveAsync(long id, string by, string reason, CancellationToken cancel) => inner.RedriveAsync(id, by, reason, cancel);
+
+    public Task<bool> DiscardAsync(long id, LetterRow? owed, string by, string reason, CancellationToken cancel) =>
+        inner.DiscardAsync(id, owed, by, reason, cancel);
 
     public async Task<CommitOutcome> CommitAsync(Chunk chunk, CancellationToken cancel)
     {

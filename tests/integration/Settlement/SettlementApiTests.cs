@@ -147,6 +147,7 @@ public sealed class SettlementApiTests(SettlementProcess settlement) : IClassFix
         Assert.Equal(
         [
             "/contents/{id}/stats", "/creators/{id}/statement", "/days", "/days/{date}", "/days/{date}/accept", "/days/{date}/close", "/days/{date}/end", "/days/{date}/repair",
+            "/dead-letters", "/dead-letters/redrive", "/dead-letters/{id}", "/dead-letters/{id}/discard", "/dead-letters/{id}/redrive",
             "/ledger/balance", "/ledger/entries", "/ledger/entries/{id}", "/rates", "/top",
         ], paths);
         Assert.Contains("swagger-ui", await settlement.Http.GetStringAsync("/", Token), StringComparison.Ordinal);

@@ -139,11 +139,11 @@ public sealed class ChunkBuilderTests
     public void A_row_settles_its_dead_letter_also_when_it_was_counted_before()
     {
         Add(views, Verdict.Of(Fact(1)));
-        Assert.Empty(builder.Finish().MayBeOpen);
+        Assert.Empty(builder.Finish().MayBeLetters);
         // A bad copy of the row that stands before the good one, read again.
         Add(views, Verdict.Of(new Poison(PoisonReason.UnknownContent, "", Rows.Day, RowId: 1, SourceEpoch: 1)));
         Add(views, Verdict.Of(Fact(1)));
-        Assert.Equal([new ClaimedRow(Views, 1, 1)], builder.Finish().MayBeOpen);
+        Assert.Equal([new ClaimedRow(Views, 1, 1)], builder.Finish().MayBeLetters);
     }
 
     [Fact]
