@@ -20,15 +20,19 @@ internal sealed class CommandProcess : IAsyncDisposable
         get { lock (output) return output.ToString(); }
     }
 
-    public static CommandProcess Start(string stateRoot, string arguments)
+    public static CommandProcess Start(string stateRoot, string arguments) => Start(stateRoot, arguments.Split(' '), new Dictionary<string, string>());
+
+    public static CommandProcess Start(string stateRoot, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(Path.Combine(Repository.DotnetRoot, "dotnet"), [Repository.Program("cli", "Cli"), .. arguments.Split(' ')])
+        var start = new ProcessStartInfo(Path.Combine(Repository.DotnetRoot, "dotnet"), [Repository.Program("cli", "Cli"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         start.Environment["SETTLEMENT_STATE"] = stateRoot;
         start.Environment.Remove("SETTLEMENT_API");
+        start.Environment.Remove("SETTLEMENT_TOKEN");
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         var command = new CommandProcess(new Process { StartInfo = start });
         command.process.OutputDataReceived += (_, line) => command.Add(line.Data);
         command.process.ErrorDataReceived += (_, line) => command.Add(line.Data);
