@@ -12,6 +12,8 @@ internal static class ChunkSql
         var sql = new Statements(batch, generation);
         AddProgress(sql, chunk.Moves);
         AddDays(sql, chunk);
+        // A bad row may have come again as a good one in the same chunk.
+        AddDeadLetters(sql, chunk.DeadLetters);
         // Before the seals: a discarded row that is counted in this chunk must not stand in both. (Counted after the chunk's marker it is
         // missing from this seal; the day does not balance, and the next attempt's seal has it.)
         SettleDeadLetters(sql, chunk.MayBeLetters);
@@ -22,7 +24,6 @@ internal static class ChunkSql
         AddAds(sql, chunk.Ads);
         AddClaims(sql, chunk.Claims);
         AddExcluded(sql, chunk.Excluded);
-        AddDeadLetters(sql, chunk.DeadLetters);
     }
 
     private static void AddProgress(Statements sql, IReadOnlyList<ProgressMove> moves) => sql

@@ -20,6 +20,7 @@ internal sealed class AggregatorLogPort : ILog
     private readonly SimulatedServer _broker;
     private readonly LogTopics _topics;
     private readonly ConsumerGroup _group;
+    private readonly CommandGroup _commands;
     private readonly Mechanism _without;
     private readonly Queue<LogEvent> _events = new();
     private readonly SortedDictionary<LogPartition, long> _positions = [];
@@ -32,9 +33,10 @@ internal sealed class AggregatorLogPort : ILog
     private bool _isLeaving;
 
     public AggregatorLogPort(
-        SimulatedProcess process, Scheduler scheduler, Dice dice, Network network, SimulatedServer broker, LogTopics topics, ConsumerGroup group, Mechanism without)
+        SimulatedProcess process, Scheduler scheduler, Dice dice, Network network, SimulatedServer broker, LogTopics topics, ConsumerGroup group,
+        CommandGroup commands, Mechanism without)
     {
-        (_process, _scheduler, _dice, _network, _broker, _topics, _group, _without) = (process, scheduler, dice, network, broker, topics, group, without);
+        (_process, _scheduler, _dice, _network, _broker, _topics, _group, _commands, _without) = (process, scheduler, dice, network, broker, topics, group, commands, without);
         process.OnDeath(() => group.Expire(this));
     }
 
@@ -97,7 +99,13 @@ internal sealed class AggregatorLogPort : ILog
         return Task.CompletedTask;
     }
 
-    public Task<string?> AnnounceAsync(BusinessDay day, string detail, CancellationToken cancel) => Task.FromResult<string?>(null);
+    public Task ResendAsync(StoredLetter letter, CancellationToken cancel) =>
+        _network.CallAsync(_process, _broker, "sends a record again", () => _topics.Append(letter.At, new LogRecord(letter.Key, letter.Value)));
+
+    public Task SendAsync(ControlCommand command, CancellationToken cancel) =>
+        _network.CallAsync(_process, _broker, "sends a command", () => _commands.Add(command));
+
+    public Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel) => Task.FromResult<string?>(null);
 
     public Task CloseAsync() => Task.CompletedTask;
 

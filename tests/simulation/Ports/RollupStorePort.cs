@@ -30,6 +30,14 @@ internal sealed class RollupStorePort(SimulatedProcess process, Network network,
             [.. asked.Where(tables.Claims.ContainsKey).Select(key => KeyValuePair.Create(key, (byte[])tables.Claims[key].Clone()))]);
     }
 
+    public Task<StoredLetter?> FindLetterAsync(long id, CancellationToken cancel) => network.CallAsync(process, postgres, "reads a letter", () => tables.FindLetter(id));
+
+    public Task RedriveAsync(long id, string by, string reason, CancellationToken cancel) =>
+        network.CallAsync(process, postgres, "redrives a letter", () => tables.Redrive(id));
+
+    public Task<bool> DiscardAsync(long id, LetterRow? owed, string by, string reason, CancellationToken cancel) =>
+        network.CallAsync(process, postgres, "discards a letter", () => tables.Discard(id, owed));
+
     public async Task<CommitOutcome> CommitAsync(Chunk chunk, CancellationToken cancel)
     {
         if (without != Mechanism.OneTransaction) return await network.CallAsync(process, postgres, "commits", () => Commit(chunk, tables.AddCounts));
@@ -46,10 +54,10 @@ internal sealed class RollupStorePort(SimulatedProcess process, Network network,
         var start = StartPosition.Decide(row.NextOffset, assigned.Committed, assigned.First, assigned.End);
         var cutoffs = tables.Seals.Where(seal => seal.Key.At == at).GroupBy(seal => seal.Key.Day)
             .Select(day => KeyValuePair.Create(day.Key, day.Min(seal => seal.Value.Cutoff)));
-        return new OwnedPartition(at, row.Epoch, row.Commits, 1, row.NextOffset, start, cutoffs)
-        {
-            HasOpenRows = tables.DeadLetters.Exists(letter => letter.IsOpen && letter.Letter.At == at && letter.Letter.Poison.RowId is not null),
-        };
+        var letters = new KnownLetters();
+        foreach (var poison in tables.DeadLetters.Where(letter => letter.State != LetterState.Redriven && letter.Letter.At == at).Select(letter => letter.Letter.Poison))
+            if (poison is { RowId: { } id, SourceEpoch: { } epoch }) letters.Add(epoch, id);
+        return new OwnedPartition(at, row.Epoch, row.Commits, 1, row.NextOffset, start, cutoffs) { Letters = letters };
     }
 
     private CommitOutcome Commit(Chunk chunk, Action<Chunk> addCounts)

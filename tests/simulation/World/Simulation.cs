@@ -163,7 +163,7 @@ internal sealed class Simulation : IDisposable
     {
         var process = NewProcess(name, Temper.ClockAheadMicros, () => StartAggregator(name));
         var options = new AggregatorOptions { ChunkTime = TimeSpan.FromMilliseconds(500), ClaimCacheMegabytes = Temper.ClaimCacheMegabytes };
-        var log = new AggregatorLogPort(process, Scheduler, Dice, Network, _brokerOfOthers, Topics, Group, _without);
+        var log = new AggregatorLogPort(process, Scheduler, Dice, Network, _brokerOfOthers, Topics, Group, Commands, _without);
         var store = new RollupStorePort(process, Network, _postgres, Rollups, _without);
         var loop = new AggregatorLoop(log, store, options, _aggregatorTelemetry, OutagesOf(process), _readiness, process.Time);
         _consumers.Add(log);
