@@ -16,7 +16,6 @@ internal sealed class Broker : IDisposable
     private readonly OffsetStore _offsets;
     private readonly GroupCoordinator _groups;
     private readonly Listener _listener;
-    private readonly Dispatcher _dispatcher;
     private readonly Housekeeper _housekeeper;
 
     /// <summary>Locks and recovers the data, and binds the address.</summary>
@@ -31,7 +30,7 @@ internal sealed class Broker : IDisposable
         _listener = new Listener(options.Listen, options.RequestBytesMax, telemetry);
         _groups = new GroupCoordinator(_offsets, time, telemetry);
         var advertise = options.Advertise ?? new DnsEndPoint(Address.Address.ToString(), Address.Port);
-        _dispatcher = new Dispatcher(
+        Dispatcher = new Dispatcher(
             new MetadataApi(_topics, _data.ClusterId, advertise, options.AutoCreateTopics),
             new TopicsApi(_topics, _groups), new ConfigsApi(_topics), new ProduceApi(_topics, _data, telemetry), new FetchApi(_topics, time, telemetry),
             new OffsetsApi(_topics, telemetry), new MembershipApi(_groups), new GroupOffsetsApi(_groups, _topics),
@@ -41,11 +40,13 @@ internal sealed class Broker : IDisposable
 
     public IPEndPoint Address => _listener.Address;
 
+    public Dispatcher Dispatcher { get; }
+
     /// <summary>Serves until <paramref name="stop"/>, then writes everything to disk.</summary>
     public async Task Run(CancellationToken stop)
     {
         _telemetry.Listening(Address.ToString());
-        await _listener.Run(_dispatcher, stop);
+        await _listener.Run(Dispatcher, stop);
         _topics.Flush();
         _offsets.Flush();
         _telemetry.Stopped();

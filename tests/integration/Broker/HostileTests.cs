@@ -12,6 +12,7 @@ public sealed class HostileTests(Servers servers) : BrokerTest(servers)
     [Theory]
     [InlineData("474554202F20485454502F312E310D0A0D0A", "a request of 1195725856 bytes")]
     [InlineData("7FFFFFFF00000000", "a request of 2147483647 bytes")]
+    [InlineData("4000000000030000", "a request of 1073741824 bytes")]
     [InlineData("FFFFFFFF00000000", "a request of -1 bytes")]
     [InlineData("00000004000300", "a request of 4 bytes")]
     [InlineData("0000000A0400000000000001FFFF", "api key 1024 is not served")]
@@ -36,13 +37,52 @@ public sealed class HostileTests(Servers servers) : BrokerTest(servers)
         Assert.Equal(0, (await producer.ProduceAsync("t", new() { Value = "v" }, Token)).Offset.Value);
     }
 
+    /// <summary>Metadata version 0 for all topics, cut off after each byte.</summary>
     [Fact]
     public async Task A_client_that_goes_away_within_a_request_harms_nobody()
     {
-        using (var hasty = await RawClient.Connect(Broker.Port)) await hasty.SendBytes([0, 0, 1, 0, 0, 3]);
+        byte[] request = [0, 0, 0, 17, 0, 3, 0, 0, 0, 0, 0, 7, 0, 3, (byte)'r', (byte)'a', (byte)'w', 0, 0, 0, 0];
         using var other = await RawClient.Connect(Broker.Port);
+        for (var length = 1; length < request.Length; length++)
+            using (var hasty = await RawClient.Connect(Broker.Port)) await hasty.SendBytes(request[..length]);
 
         Assert.Equal(0, (await other.Ask(18, 0, _ => { }))[1]);
+        await other.SendBytes(request);
+        Assert.NotNull(await other.Read());
+    }
+
+    [Fact]
+    public async Task A_batch_with_a_wrong_checksum_is_refused_alone()
+    {
+        await CreateTopic("t", 1);
+        using var client = await RawClient.Connect(Broker.Port);
+        var batch = RawBatch.Of();
+        byte[] damaged = [.. batch[..^2], (byte)'w', batch[^1]];
+
+        foreach (var (sent, expected) in new[] { (damaged, ErrorCode.CorruptMessage), (batch, ErrorCode.None) })
+        {
+            var answer = await client.Ask((short)ApiKey.Produce, 3, ask =>
+            {
+                ask.String(null);
+                ask.Int16(-1);
+                ask.Int32(1000);
+                ask.Array(1);
+                ask.String("t");
+                ask.Array(1);
+                ask.Int32(0);
+                ask.Bytes(sent);
+            });
+            Assert.Equal((short)expected, ErrorOf(answer));
+        }
+        Assert.Contains("[522] refused a batch for t-0", Broker.Process.LogTail(), StringComparison.Ordinal);
+        Assert.Equal("v", Assert.Single(ReadAll("t")).Message.Value);
+
+        static short ErrorOf(byte[] answer)
+        {
+            var reader = new RequestReader(answer, flexible: false);
+            Assert.Equal((1, "t", 1, 0), (reader.ArrayLength(), reader.String(), reader.ArrayLength(), reader.Int32()));
+            return reader.Int16();
+        }
     }
 
     [Fact]
