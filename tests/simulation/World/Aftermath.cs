@@ -19,13 +19,18 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
         if (world.Temper.UnknownContents && world.Dice.Chance(0.5))
             world.Platform.WriteDownLateContents();
         foreach (var day in world.Platform.Days) Send(CommandKind.EndDay, day);
-        for (var round = 1; !_scheduler.RunUntil(() => Unsettled() is null, 15 * Span.Second); round++)
+        return ComesRight(Unsettled) ?? Pay() ?? ReadAgain();
+    }
+
+    /// <summary>Whatever does not come right by itself is an operator's to help.</summary>
+    private string? ComesRight(Func<string?> wrong)
+    {
+        for (var round = 1; !_scheduler.RunUntil(() => wrong() is null, 15 * Span.Second); round++)
         {
-            if (_scheduler.Violation is { } broken) return broken;
-            if (round == Rounds) return Unsettled();
+            if (_scheduler.Violation is not null || round == Rounds) return _scheduler.Violation ?? wrong();
             Help();
         }
-        return Pay() ?? ReadAgain();
+        return null;
     }
 
     /// <summary>Ends a day without rows: its run pays whatever came late to the days before.</summary>
@@ -36,7 +41,7 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
         if (!IsBlocked && !_scheduler.RunUntil(() => world.Books.DayStates.GetValueOrDefault(day)?.Status == DayStatus.Posted, Span.Minute))
             return _scheduler.Violation ?? $"{day}, a day without rows, was not posted";
         // Audits go on: at some moments a newer attempt has just been marked.
-        return _scheduler.RunUntil(() => Wrong() is null, 30 * Span.Second) ? null : Wrong();
+        return ComesRight(Wrong);
     }
 
     private string? ReadAgain()
@@ -46,8 +51,7 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
         foreach (var at in LogTopics.All) world.Group.Committed[at] = 0;
         world.KillAggregators();
         _scheduler.RunUntil(_scheduler.Now + (20 * Span.Second));
-        return RollupCheck.Difference(new Truth(world.Source), world.Rollups)
-            ?? (_scheduler.RunUntil(() => Wrong() is null, 30 * Span.Second) ? null : Wrong());
+        return RollupCheck.Difference(new Truth(world.Source), world.Rollups) ?? ComesRight(Wrong);
     }
 
     private string? Unsettled()
