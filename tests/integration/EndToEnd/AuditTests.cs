@@ -50,6 +50,31 @@ public sealed class AuditTests(Servers servers)
         Assert.Equal(2, await NumberAsync(stack, "select count(*) from settlement.entry"));
     }
 
+    [Fact]
+    public async Task A_row_that_vanishes_from_the_rollups_of_a_posted_day_is_found_by_the_audit_and_counted_again()
+    {
+        await using var stack = await StartAsync(blind: false);
+        await stack.Source.AddViewsAsync(10, contents: 1);
+        await EndAsync(stack);
+        await PaidAsync(stack, views: 10);
+
+        // Rows 1 to 4, as if they had never been counted; the aggregator that remembers them is gone.
+        await stack.Aggregator!.Process.KillAsync();
+        await stack.Aggregator.DisposeAsync();
+        stack.Aggregator = null;
+        var lost = await stack.Source.NumberAsync("select sum(watch_seconds) from daily_member_view_log where id <= 4");
+        await stack.Postgres.ExecuteAsync($"""
+            update rollup.claim set ids = substring(ids from 9) where stream = 'view-logs';
+            update rollup.content_day set views = views - 4, watch_seconds = watch_seconds - {lost};
+            update rollup.partition_day set rows = rows - 4, id_sum = id_sum - 10, watch_seconds = watch_seconds - {lost} where stream = 'view-logs';
+            """, Token);
+        await stack.StartServicesAsync();
+        await LogUnderTest.UntilAsync(
+            async () => await NumberAsync(stack, "select sum(views) from rollup.content_daily") == 10, () => Task.FromResult("not counted again"));
+        await PaidAsync(stack, views: 10);
+        await new SourceTruth(stack).AssertEqualAsync([Day]);
+    }
+
     private async Task<Stack> StartAsync(bool blind)
     {
         var environment = new Dictionary<string, string>

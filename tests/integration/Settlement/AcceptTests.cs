@@ -5,6 +5,7 @@ using System.Text.Json;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Servers;
+using StreamSettlement.IntegrationTests.Cli;
 
 namespace StreamSettlement.IntegrationTests.Settlement;
 
@@ -40,6 +41,22 @@ public sealed class AcceptTests(SettlementProcess settlement) : IClassFixture<Se
         await Rollups.SealAsync(day, attempt: 6, missingRows: 2);
         await settlement.UntilAsync(day, seen => seen.GetProperty("repairs").GetInt32() == 1);
         Assert.Equal(JsonValueKind.Null, (await settlement.Http.GetFromJsonAsync<JsonElement>($"/days/{day}", Token)).GetProperty("accepted").ValueKind);
+    }
+
+    [Fact]
+    public async Task The_command_accepts_in_the_name_of_its_token_and_waits_until_the_day_is_posted()
+    {
+        const string day = "2026-10-04";
+        await OutOfBalanceAsync(day);
+        var environment = new Dictionary<string, string>
+        {
+            ["SETTLEMENT_API"] = settlement.Http.BaseAddress!.ToString(), ["SETTLEMENT_TOKEN"] = OperatorToken.Mint(Key, "bob", Now),
+        };
+        await using var command = CommandProcess.Start(settlement.Stack.State.Root, ["accept", day, "--reason", "agreed with the platform"], environment);
+        Assert.True(await command.ExitAsync() == 0, command.Output);
+        Assert.Contains("source 6 rows", command.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"{day}: Posted", command.Output.TrimEnd(), StringComparison.Ordinal);
+        Assert.Equal("bob", await settlement.Stack.Postgres.ScalarAsync($"select accepted_by from settlement.acceptance where log_date = '{day}'", Token));
     }
 
     [Fact]
