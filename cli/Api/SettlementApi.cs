@@ -24,8 +24,10 @@ internal sealed record DayState(string Status, string? Refusal, string? Detail, 
     /// <summary>Posted, and the newest attempt is the one that is in the books.</summary>
     public bool IsUpToDate => IsPosted && Refusal == "AlreadyPosted";
 
-    /// <summary>Waits for a person, whatever its status: a dead letter, or a difference after every repair.</summary>
-    public bool IsStuck => Refusal == "DeadLetters" || Status == "OutOfBalance";
+    /// <summary>
+    /// Waits for a person: a dead letter, or a difference after every repair. (The status alone may still be that of the attempt before.)
+    /// </summary>
+    public bool IsStuck => Refusal == "DeadLetters" || this is { Status: "OutOfBalance", Refusal: "OutOfBalance" };
 
     /// <summary>
     /// True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for. A dead letter waits for

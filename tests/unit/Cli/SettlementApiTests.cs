@@ -16,11 +16,25 @@ public sealed class SettlementApiTests
     public void Only_what_gets_on_by_itself_is_waited_for(string status, string? refusal, bool mayChange) =>
         Assert.Equal(mayChange, new DayState(status, refusal, null).MayChange);
 
+    [Theory]
+    [InlineData("Posted", "AlreadyPosted", true, false)]
+    [InlineData("Posted", "NotSealed", false, false)] // the next attempt is on its way
+    [InlineData("Posted", "OutOfBalance", false, false)] // a repair is under way
+    [InlineData("Posted", "DeadLetters", false, true)]
+    [InlineData("OutOfBalance", "NotSealed", false, false)] // the status is that of the attempt before
+    [InlineData("OutOfBalance", null, false, false)]
+    [InlineData("OutOfBalance", "OutOfBalance", false, true)]
+    public void A_repair_is_over_when_the_newest_attempt_is_posted_or_waits_for_a_person(string status, string? refusal, bool isUpToDate, bool isStuck)
+    {
+        var state = new DayState(status, refusal, null, 2);
+        Assert.Equal((isUpToDate, isStuck), (state.IsUpToDate, state.IsStuck));
+    }
+
     [Fact]
     public void A_day_is_read_by_its_names_and_unknown_ones_are_ignored()
     {
-        var day = SettlementApi.ReadDay("""{"day":"2026-11-21","status":"Sealed","refusal":"DeadLetters","detail":"3 dead letters wait","streams":[]}""");
-        Assert.Equal(new DayState("Sealed", "DeadLetters", "3 dead letters wait"), day);
+        var day = SettlementApi.ReadDay("""{"day":"2026-11-21","status":"Sealed","refusal":"DeadLetters","detail":"3 dead letters wait","attempt":2,"streams":[]}""");
+        Assert.Equal(new DayState("Sealed", "DeadLetters", "3 dead letters wait", 2), day);
         Assert.Equal(new DayState("Posted", null, null), SettlementApi.ReadDay("""{"status":"Posted","refusal":null}"""));
     }
 
