@@ -51,6 +51,9 @@ internal sealed partial class BrokerTelemetry(ILogger logger)
     [LoggerMessage(523, LogLevel.Error, "partition {Topic}-{Partition}: old records can't be deleted or compacted; tried again")]
     public partial void HousekeepingFailed(string topic, int partition, Exception cause);
 
+    [LoggerMessage(524, LogLevel.Error, "identity.json can't be written, no producer id is given out; the client asks again")]
+    public partial void ProducerIdsFailed(Exception cause);
+
     [LoggerMessage(520, LogLevel.Warning, "closing the connection from {Peer}: {Reason}")]
     public partial void Refused(string peer, string reason);
 

@@ -43,10 +43,25 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
         var reader = request.Reader();
         var transactional = reader.NullableString() is not null;
         response.Int32(0);
-        response.Error(transactional ? ErrorCode.TransactionalIdAuthorizationFailed : ErrorCode.None);
-        response.Int64(transactional ? -1 : data.NewProducerId());
-        response.Int16(transactional ? (short)-1 : (short)0);
+        var (error, id) = transactional ? (ErrorCode.TransactionalIdAuthorizationFailed, -1) : NewProducerId();
+        response.Error(error);
+        response.Int64(id);
+        response.Int16(error == ErrorCode.None ? (short)0 : (short)-1);
         response.Tags();
+    }
+
+    private (ErrorCode Error, long Id) NewProducerId()
+    {
+        try
+        {
+            return (ErrorCode.None, data.NewProducerId());
+        }
+        catch (IOException failure)
+        {
+            telemetry.ProducerIdsFailed(failure);
+            // The error at which every client asks again and does nothing else.
+            return (ErrorCode.CoordinatorLoadInProgress, -1);
+        }
     }
 
     private AppendResult Append(Request request, string topic, int index, PartitionLog? partition, Span<byte> batch)
@@ -60,8 +75,7 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
                 telemetry.BatchRefused(topic, index, $"{request.ClientId} at {request.Peer}", result.Reason!);
             return result;
         }
-        // What .NET makes of a limit on the size of files is no IOException.
-        catch (Exception failure) when (failure is IOException or ArgumentOutOfRangeException)
+        catch (IOException failure)
         {
             telemetry.StorageFailed(topic, index, "written", failure);
             return new AppendResult(ErrorCode.StorageError, -1, failure.Message);

@@ -88,7 +88,7 @@ internal sealed class OffsetStore : IDisposable
     private void Append(IReadOnlyList<CommittedOffset> offsets)
     {
         var entry = Entry(offsets);
-        RandomAccess.Write(_file, entry, _length);
+        DiskFile.Write(_file, entry, _length);
         _length += entry.Length;
     }
 

@@ -8,7 +8,7 @@ internal static class AtomicFile
         var draft = path + ".draft";
         using (var file = File.OpenHandle(draft, FileMode.Create, FileAccess.Write))
         {
-            RandomAccess.Write(file, content, 0);
+            DiskFile.Write(file, content, 0);
             RandomAccess.FlushToDisk(file);
         }
         File.Move(draft, path, overwrite: true);

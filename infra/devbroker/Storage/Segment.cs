@@ -48,7 +48,7 @@ internal sealed class Segment : IDisposable
 
     public void Append(ReadOnlySpan<byte> bytes, in RecordBatch batch)
     {
-        RandomAccess.Write(_log, bytes, _length);
+        DiskFile.Write(_log, bytes, _length);
         Index(batch, _length);
         Volatile.Write(ref _length, _length + bytes.Length);
     }

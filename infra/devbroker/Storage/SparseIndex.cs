@@ -28,7 +28,7 @@ internal sealed class SparseIndex : IDisposable
         Span<byte> entry = stackalloc byte[EntryBytes];
         BinaryPrimitives.WriteInt64BigEndian(entry, key);
         BinaryPrimitives.WriteInt64BigEndian(entry[8..], position);
-        RandomAccess.Write(_file, entry, (long)_count * EntryBytes);
+        DiskFile.Write(_file, entry, (long)_count * EntryBytes);
         Volatile.Write(ref _count, _count + 1);
     }
 
