@@ -16,22 +16,13 @@ public class BrokerRace : Race
     [Params(1_000_000)]
     public int Records { get; set; } = 1_000_000;
 
-    [GlobalSetup]
-    public void Start() => StartAsync(null).GetAwaiter().GetResult();
-
-    public async Task StartAsync(string? directory)
+    protected override async Task PrepareAsync()
     {
-        await OpenAsync(directory);
         Directory.Delete(State.DataDirectory(BrokerProcess.Name), recursive: true); // of an earlier run
-        _broker = await BrokerProcess.StartAsync(State, TimeProvider.System, default);
+        _broker = Keep(await BrokerProcess.StartAsync(State, TimeProvider.System, default));
         await NewTopicAsync();
         Produce();
     }
-
-    [GlobalCleanup]
-    public void Stop() => StopAsync().GetAwaiter().GetResult();
-
-    public async Task StopAsync() => await _broker.DisposeAsync();
 
     [IterationSetup(Target = nameof(Produce))]
     public void NextTopic() => NewTopicAsync().GetAwaiter().GetResult();

@@ -46,22 +46,14 @@ public class ConcurrencyRace : Race
     /// <summary>A tenth of them gets a third of the views.</summary>
     public int Contents { get; set; } = 20_000;
 
-    public async Task StartAsync(string? directory)
+    protected override async Task PrepareAsync()
     {
-        await OpenAsync(directory);
-        _server = await PostgresServer.StartAsync(State, TimeProvider.System, default);
+        _server = Keep(await PostgresServer.StartAsync(State, TimeProvider.System, default));
         await _server.ExecuteAsync("drop database if exists race_crowd with (force)");
-        _database = await _server.DatabaseAsync("race_crowd");
-        _source = NpgsqlDataSource.Create(_database.ConnectionString);
+        _database = Keep(await _server.DatabaseAsync("race_crowd"));
+        _source = Keep(NpgsqlDataSource.Create(_database.ConnectionString));
         await new RollupStore(_source, "race").PrepareAsync(default);
         await _database.ExecuteAsync("create table content_stat (log_date date, content_id bigint, views bigint, watch_seconds bigint, primary key (log_date, content_id))");
-    }
-
-    public async Task StopAsync()
-    {
-        await _source.DisposeAsync();
-        await _database.DisposeAsync();
-        await _server.DisposeAsync();
     }
 
     public async Task<CrowdResult> RunAsync(WriteWay way, Crowd crowd)

@@ -23,29 +23,15 @@ public class LedgerWriteRace : Race
     [Params(20_000)]
     public int Lines { get; set; } = 20_000;
 
-    [GlobalSetup]
-    public void Start() => StartAsync(null).GetAwaiter().GetResult();
-
-    public async Task StartAsync(string? directory)
+    protected override async Task PrepareAsync()
     {
-        await OpenAsync(directory);
-        _server = await PostgresServer.StartAsync(State, TimeProvider.System, default);
-        _database = await _server.DatabaseAsync("race_ledger");
+        _server = Keep(await PostgresServer.StartAsync(State, TimeProvider.System, default));
+        _database = Keep(await _server.DatabaseAsync("race_ledger"));
         await using (var store = PostgresStore.Open(_database.ConnectionString, TimeProvider.System)) await store.MigrateAsync(default);
-        _connection = new NpgsqlConnection(_database.ConnectionString);
+        _connection = Keep(new NpgsqlConnection(_database.ConnectionString));
         await _connection.OpenAsync();
         _lines = [.. Enumerable.Range(1, Lines).Select(content =>
             new PayoutLine(new ContentId(content), Day, new CreatorId(1 + (content % 2_000)), content % 97, new Micros(content % 97 * 1_000_000L)))];
-    }
-
-    [GlobalCleanup]
-    public void Stop() => StopAsync().GetAwaiter().GetResult();
-
-    public async Task StopAsync()
-    {
-        await _connection.DisposeAsync();
-        await _database.DisposeAsync();
-        await _server.DisposeAsync();
     }
 
     [Benchmark(Baseline = true)]

@@ -42,43 +42,23 @@ public class MechanismRace : Race
     [Params(50_000)]
     public int Rows { get; set; } = 50_000;
 
-    [GlobalSetup]
-    public void Start() => StartAsync(null).GetAwaiter().GetResult();
-
-    public async Task StartAsync(string? directory)
+    protected override async Task PrepareAsync()
     {
-        await OpenAsync(directory);
-        _postgres = await PostgresServer.StartAsync(State, TimeProvider.System, default);
+        _postgres = Keep(await PostgresServer.StartAsync(State, TimeProvider.System, default));
         await _postgres.ExecuteAsync("drop database if exists race_mechanism with (force)");
-        _database = await _postgres.DatabaseAsync("race_mechanism");
-        _source = NpgsqlDataSource.Create(_database.ConnectionString);
+        _database = Keep(await _postgres.DatabaseAsync("race_mechanism"));
+        _source = Keep(NpgsqlDataSource.Create(_database.ConnectionString));
         _store = new RollupStore(_source, "race");
         await _store.PrepareAsync(default);
-        _broker = await BrokerProcess.StartAsync(State, TimeProvider.System, default);
+        _broker = Keep(await BrokerProcess.StartAsync(State, TimeProvider.System, default));
         await KafkaTopics.EnsureAsync(_broker.Bootstrap, Topics.All(Partitions));
-        _topics = new DeadLetterTopics(new AggregatorOptions { KafkaBootstrap = _broker.Bootstrap }, TimeProvider.System);
-        _mariaDb = await MariaDbServer.StartAsync(State, TimeProvider.System, default);
-        _mysql = await _mariaDb.SourceDatabaseAsync("race_mechanism");
-        _session = await new MySqlSource(new IngestOptions { KafkaBootstrap = _broker.Bootstrap, MySql = _mysql.IngestConnectionString }, TimeProvider.System)
-            .TryAcquireAsync(default) ?? throw new InvalidOperationException("somebody else holds the lock");
-        _clock = await _mysql.OpenAsync();
+        _topics = Keep(new DeadLetterTopics(new AggregatorOptions { KafkaBootstrap = _broker.Bootstrap }, TimeProvider.System));
+        _mariaDb = Keep(await MariaDbServer.StartAsync(State, TimeProvider.System, default));
+        _mysql = Keep(await _mariaDb.SourceDatabaseAsync("race_mechanism"));
+        _session = Keep(await new MySqlSource(new IngestOptions { KafkaBootstrap = _broker.Bootstrap, MySql = _mysql.IngestConnectionString }, TimeProvider.System)
+            .TryAcquireAsync(default) ?? throw new InvalidOperationException("somebody else holds the lock"));
+        _clock = Keep(await _mysql.OpenAsync());
         _chunk = await BuildAsync();
-    }
-
-    [GlobalCleanup]
-    public void Stop() => StopAsync().GetAwaiter().GetResult();
-
-    public async Task StopAsync()
-    {
-        await _clock.DisposeAsync();
-        await _session.DisposeAsync();
-        await _mysql.DisposeAsync();
-        await _mariaDb.DisposeAsync();
-        _topics.Dispose();
-        await _broker.DisposeAsync();
-        await _source.DisposeAsync();
-        await _database.DisposeAsync();
-        await _postgres.DisposeAsync();
     }
 
     [Benchmark(Baseline = true)]

@@ -21,27 +21,13 @@ public class PageRace : Race
 
     public int PageRows { get; set; } = 10_000;
 
-    [GlobalSetup]
-    public void Start() => StartAsync(null).GetAwaiter().GetResult();
-
-    public async Task StartAsync(string? directory)
+    protected override async Task PrepareAsync()
     {
-        await OpenAsync(directory);
-        _server = await MariaDbServer.StartAsync(State, TimeProvider.System, default);
-        _database = await _server.SourceDatabaseAsync("race_page");
+        _server = Keep(await MariaDbServer.StartAsync(State, TimeProvider.System, default));
+        _database = Keep(await _server.SourceDatabaseAsync("race_page"));
         var settings = new GeneratorSettings { Logs = Rows, Ads = 0, Contents = 100, Creators = 10, Day = BusinessDay.Of(2026, 3, 15) };
         await new SourceFiller(_database, settings).FillAsync(null, default);
-        _connection = await _database.OpenAsync();
-    }
-
-    [GlobalCleanup]
-    public void Stop() => StopAsync().GetAwaiter().GetResult();
-
-    public async Task StopAsync()
-    {
-        await _connection.DisposeAsync();
-        await _database.DisposeAsync();
-        await _server.DisposeAsync();
+        _connection = Keep(await _database.OpenAsync());
     }
 
     [Benchmark(Baseline = true)]

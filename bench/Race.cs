@@ -1,3 +1,4 @@
+using BenchmarkDotNet.Attributes;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Processes;
 
@@ -12,10 +13,39 @@ public abstract class Race
     /// <summary>State of the servers a race runs on; kept between runs, so that only the first pays for making data directories.</summary>
     private protected StateDirectory State { get; private set; } = null!;
 
+    private readonly Stack<object> _kept = [];
+
+    [GlobalSetup]
+    public void Start() => StartAsync(null).GetAwaiter().GetResult();
+
+    [GlobalCleanup]
+    public void Stop() => StopAsync().GetAwaiter().GetResult();
+
     /// <param name="directory">Where the servers live; <c>.local/bench</c> unless a test says otherwise.</param>
-    protected async Task OpenAsync(string? directory = null)
+    public async Task StartAsync(string? directory)
     {
         State = new StateDirectory(directory ?? Path.Combine(Repository.Root, ".local", "bench", GetType().Name));
         await Leftovers.StopAsync(State, TimeProvider.System);
+        await PrepareAsync();
+    }
+
+    public async Task StopAsync()
+    {
+        while (_kept.TryPop(out var last))
+        {
+            if (last is IAsyncDisposable part) await part.DisposeAsync();
+            else ((IDisposable)last).Dispose();
+        }
+    }
+
+    /// <summary>Starts what the race needs, with <see cref="Keep"/>, and fills it.</summary>
+    protected abstract Task PrepareAsync();
+
+    /// <param name="part">Disposed when the race is over, the last first.</param>
+    private protected T Keep<T>(T part)
+        where T : notnull
+    {
+        _kept.Push(part);
+        return part;
     }
 }

@@ -26,31 +26,17 @@ public class RollupWriteRace : Race
     [Params(10_000)]
     public int Cells { get; set; } = 10_000;
 
-    [GlobalSetup]
-    public void Start() => StartAsync(null).GetAwaiter().GetResult();
-
-    public async Task StartAsync(string? directory)
+    protected override async Task PrepareAsync()
     {
-        await OpenAsync(directory);
-        _server = await PostgresServer.StartAsync(State, TimeProvider.System, default);
-        _database = await _server.DatabaseAsync("race_rollup");
-        _connection = new NpgsqlConnection(_database.ConnectionString);
+        _server = Keep(await PostgresServer.StartAsync(State, TimeProvider.System, default));
+        _database = Keep(await _server.DatabaseAsync("race_rollup"));
+        _connection = Keep(new NpgsqlConnection(_database.ConnectionString));
         await _connection.OpenAsync();
         await ExecuteAsync("create table day_cell (log_date date, content_id bigint, views bigint, watch_seconds bigint, primary key (log_date, content_id))");
         await ExecuteAsync("create temp table delta (content_id bigint, views bigint, watch_seconds bigint)");
         _contents = [.. Enumerable.Range(1, Cells).Select(content => (long)content)];
         _views = [.. _contents.Select(content => 1 + (content % 7))];
         _seconds = [.. _contents.Select(content => 30 * content % 600)];
-    }
-
-    [GlobalCleanup]
-    public void Stop() => StopAsync().GetAwaiter().GetResult();
-
-    public async Task StopAsync()
-    {
-        await _connection.DisposeAsync();
-        await _database.DisposeAsync();
-        await _server.DisposeAsync();
     }
 
     [Benchmark(Baseline = true)]
