@@ -26,7 +26,12 @@ internal sealed class ChaosDisplay
 
     public void Say(string line)
     {
-        lock (guard) terminal.Ansi.WriteLine($"{Clock()}  {line}");
+        lock (guard)
+        {
+            // Through the console that draws the live line, or else the two would write over each other.
+            if (live is null) terminal.Line($"{Clock()}  {line}");
+            else terminal.Ansi.WriteLine($"{Clock()}  {line}");
+        }
     }
 
     public void Status(string text)

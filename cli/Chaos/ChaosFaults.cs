@@ -92,6 +92,9 @@ internal sealed class ChaosFaults(
             case FaultKind.PoisonRows:
                 await source.PoisonAsync(days[ChaosPlan.PoisonDay], step.Size, token);
                 return true;
+            case FaultKind.PoisonBytes:
+                await topics.PoisonAsync(step, token);
+                return true;
             case FaultKind.EndDay:
                 await api.EndDayAsync(days[step.Size], token);
                 return true;
@@ -186,6 +189,7 @@ internal sealed class ChaosFaults(
         FaultKind.Rewind => $"all aggregators stopped, group offsets set back to {step.Size} %",
         FaultKind.Resend => $"up to {step.Size} records produced once more",
         FaultKind.LateTransaction => $"a transaction of {step.Size} logs is open for {step.For.TotalSeconds:0.0} s",
+        FaultKind.PoisonBytes => $"{step.Size} bytes that are no record",
         FaultKind.PoisonRows => $"{step.Size} logs and an ad view of contents that do not exist",
         _ => $"day {days[step.Size]} is ended while its rows still come",
     };

@@ -24,6 +24,9 @@ internal enum FaultKind
     /// <summary>Rows whose content does not exist.</summary>
     PoisonRows,
 
+    /// <summary>A record that nobody can decode.</summary>
+    PoisonBytes,
+
     /// <summary>A day is ended while its rows still come.</summary>
     EndDay,
 }
@@ -89,6 +92,8 @@ internal static class ChaosPlan
                 .Concat(Every(random, begin, end, 6, 14, FaultKind.Resend, () => (TimeSpan.Zero, random.Next(20, 400))))
                 .Concat(Every(random, begin, end, 3, 8, FaultKind.LateTransaction, () => (Seconds(random, 1, 8), random.Next(5, 80))))
                 .Concat(Every(random, begin, end, 15, 30, FaultKind.PoisonRows, () => (TimeSpan.Zero, random.Next(1, 6))))
+                // Late: until somebody decides about them no day is posted.
+                .Concat(Every(random, duration * 0.8, end, 4, 9, FaultKind.PoisonBytes, () => (TimeSpan.Zero, random.Next(1, 200))))
                 .Concat([Ended(0, duration * 0.3), Ended(1, duration * 0.55)])
                 .OrderBy(step => step.At).ThenBy(step => step.Kind),
         ];

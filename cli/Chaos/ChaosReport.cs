@@ -18,8 +18,9 @@ internal sealed record ChaosReport(
 /// <param name="Written">New rows in the source.</param>
 /// <param name="LateCommits">Transactions that were held open, then committed; <paramref name="LateRollbacks"/>: rolled back.</param>
 /// <param name="Poison">Rows of contents that did not exist.</param>
+/// <param name="Undecodable">Records of bytes that mean nothing.</param>
 /// <param name="Resent">Records produced once more.</param>
 /// <param name="Late">Of the counted, those that came after their day's cutoff.</param>
 /// <param name="Runs">Settlement runs that posted something; more than days, where late rows were paid.</param>
 /// <param name="Records">Records in the data topics that were consumed in the end; beyond the rows are changes of status, repetitions and markers.</param>
-internal sealed record ChaosRows(long Written, int LateCommits, int LateRollbacks, int Poison, long Resent, long Records, long CountedViews, long CountedAds, long Late, long Runs, long PayoutMicros);
+internal sealed record ChaosRows(long Written, int LateCommits, int LateRollbacks, int Poison, int Undecodable, long Resent, long Records, long CountedViews, long CountedAds, long Late, long Runs, long PayoutMicros);

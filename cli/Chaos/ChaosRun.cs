@@ -25,14 +25,14 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
         using var client = new SettlementApi(stack.Settlement!.Address);
         var api = new PatientApi(client, time);
         using var faults = new ChaosFaults(stack, source, topics, api, settings.Days, display, time);
-        var settling = new ChaosSettling(stack, source, api, settings.Days, display, time);
+        var settling = new ChaosSettling(stack, source, topics, api, settings.Days, display, time);
 
         await DisturbAsync(source, faults, display, token);
         display.Say("no more faults: everything is started, all rows are committed");
         await settling.RecoverAsync(token);
         display.Say("all processes are ready: days are ended");
         var deadLetters = await settling.DeadLettersAsync(token);
-        display.Say("dead letters compared: the missing contents are created");
+        display.Say("dead letters compared: the missing contents are created, rows redriven, bytes discarded");
         var posted = await settling.PostAsync(token);
         display.Say(posted ? "every day is posted" : "not every day is posted");
         return new ChaosReport(
@@ -82,7 +82,7 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
     }
 
     private async Task<ChaosRows> RowsAsync(ChaosSource source, ChaosTopics topics, CancellationToken token) => new(
-        source.Written, source.LateCommits, source.LateRollbacks, source.PoisonRows, topics.Resent,
+        source.Written, source.LateCommits, source.LateRollbacks, source.PoisonRows, topics.Undecodable.Count, topics.Resent,
         await NumberAsync("select coalesce(sum(next_offset), 0) from rollup.progress", token),
         await NumberAsync("select coalesce(sum(views), 0) from rollup.content_daily", token),
         await NumberAsync("select coalesce(sum(ad_views), 0) from rollup.ad_daily", token),

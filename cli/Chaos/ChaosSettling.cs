@@ -6,11 +6,12 @@ using StreamSettlement.DevStack.Truth;
 
 namespace StreamSettlement.Cli.Chaos;
 
-/// <summary>After the last fault: everything runs, every day is ended, the dead letters are compared and then mended, every day is posted.</summary>
+/// <summary>After the last fault: everything runs, every day is ended, the dead letters are compared and then decided, every day is posted.</summary>
 internal sealed class ChaosSettling(
-    LocalStack stack, ChaosSource source, PatientApi api, IReadOnlyList<BusinessDay> days, ChaosDisplay display, TimeProvider time)
+    LocalStack stack, ChaosSource source, ChaosTopics topics, PatientApi api, IReadOnlyList<BusinessDay> days, ChaosDisplay display, TimeProvider time)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(3);
 
     /// <summary>Longest wait without any row, seal, dead letter or status moving.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -37,15 +38,20 @@ internal sealed class ChaosSettling(
     {
         foreach (var day in days.SkipLast(1)) await api.EndDayAsync(day, token);
         await UntilAsync(days.SkipLast(1), state => state.IsPosted || state.Refusal == "DeadLetters", token);
-        return [await truth.CompareDeadLettersAsync(token)];
+        var undecodable = await stack.Rollup.QueryAsync(
+            "select stream || ' ' || partition || ' ' || kafka_offset from rollup.dead_letter where state = 'open' and reason = 'undecodable'", row => row.GetString(0), token);
+        return [await truth.CompareDeadLettersAsync(token), Comparison.Of("dead letters of bytes that are no record, by offset", topics.Undecodable, undecodable)];
     }
 
-    /// <summary>The missing contents are created and their rows published again; the last day is ended behind all rows; every day is posted.</summary>
+    /// <summary>
+    /// The missing contents are created, letters of rows delivered again and the others discarded; the last day is ended behind all rows; every
+    /// day is posted.
+    /// </summary>
     /// <returns>False when some day was not.</returns>
     public async Task<bool> PostAsync(CancellationToken token)
     {
         await source.CreateUnknownContentsAsync(token);
-        await api.RepairDayAsync(days[ChaosPlan.PoisonDay], token);
+        await DecideAsync(token);
         await UntilAsync(days.SkipLast(1), state => state.IsPosted, token);
         // Its markers stand behind every row of every day: what came late for the others is counted when it is sealed, and paid with it.
         await api.EndDayAsync(LastDay, token);
@@ -60,6 +66,27 @@ internal sealed class ChaosSettling(
         await NoneAsync("no dead letter is left", "select stream || ' ' || coalesce(row_id::text, '') || ' ' || reason from rollup.dead_letter where state = 'open'", token),
     ];
 
+    /// <summary>Asks until no letter is open: what could not be sent, or was killed with its aggregator, is asked for again.</summary>
+    private async Task DecideAsync(CancellationToken token)
+    {
+        using var decider = new SettlementApi(stack.Settlement!.Address, StackEndpoints.OfRunning(stack.State)!.Token(time.GetUtcNow()));
+        for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < Patience; await Task.Delay(AskAgainAfter, time, token))
+        {
+            try
+            {
+                var letters = await decider.LettersAsync(null, "open", token);
+                if (letters.Count == 0) return;
+                display.Status($"{letters.Count} dead letters are open");
+                foreach (var letter in letters)
+                    await (letter.RowId is null ? decider.DiscardAsync(letter.Id, "chaos: bytes that are no record", token) : decider.RedriveAsync(letter.Id, token));
+            }
+            catch (DevStackException refused)
+            {
+                display.Say(refused.Message); // decided meanwhile, or the service is away
+            }
+        }
+    }
+
     private async Task<Comparison> NoneAsync(string what, string sql, CancellationToken token) =>
         Comparison.Of(what, [], await stack.Rollup.QueryAsync(sql, row => row.GetString(0), token));
 
@@ -72,6 +99,8 @@ internal sealed class ChaosSettling(
             var states = new List<(BusinessDay Day, DayState State)>();
             foreach (var day in waitedFor) states.Add((day, await api.DayAsync(day, token)));
             if (states.TrueForAll(day => reached(day.State))) return true;
+            // Out of balance after every repair: that is the verdict, no waiting changes it.
+            if (states.TrueForAll(day => reached(day.State) || day.State.Status == "OutOfBalance")) return false;
             var shown = string.Join(", ", states.Where(day => !reached(day.State)).Select(day => $"{day.Day} {day.State.Refusal ?? day.State.Status}"));
             display.Status($"waiting for {shown}");
             var now = shown + await stack.Rollup.ScalarAsync("select (select sum(next_offset) from rollup.progress) || ' ' || (select count(*) from rollup.seal)", token);

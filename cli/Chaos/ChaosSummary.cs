@@ -18,9 +18,9 @@ internal static class ChaosSummary
         terminal.Line();
         foreach (var comparison in report.Compared) terminal.Line($"  {comparison}");
         terminal.Line();
-        var run = string.Create(CultureInfo.InvariantCulture, $"seed {report.Settings.Seed}, {report.Settings.Duration.TotalMinutes:0.#} minutes and {(report.Elapsed - report.Settings.Duration).TotalSeconds:0} s to settle");
+        var run = string.Create(CultureInfo.InvariantCulture, $"seed {report.Settings.Seed}, {report.Settings.Duration.TotalMinutes:0.#} minutes and {(report.Elapsed - report.Settings.Duration).TotalSeconds:0} s to settle; compared to the unit and the micro-won");
         terminal.Ansi.MarkupLine(report.IsEqual
-            ? $"[green]equal[/]: {report.Survived.Values.Sum():N0} faults survived, the books are what the source says, to the unit and the micro-won"
+            ? $"[green]equal[/]: {report.Survived.Values.Sum():N0} faults survived, the books are what the source says"
             : $"[red]NOT equal[/]{(report.Posted ? "" : ": not every day is posted")}");
         terminal.Line(run);
     }
@@ -38,7 +38,7 @@ internal static class ChaosSummary
     {
         var rows = report.Rows;
         terminal.Line($"  source        {rows.Written:N0} rows; {rows.LateCommits} transactions committed late, {rows.LateRollbacks} rolled back; {Of(FaultKind.EndDay)} days ended while their rows came");
-        terminal.Line($"  poison        {rows.Poison} rows of contents that did not exist");
+        terminal.Line($"  poison        {rows.Poison} rows of contents that did not exist, redriven; {rows.Undecodable} records of bytes that mean nothing, discarded");
         terminal.Line($"  repetitions   {rows.Resent:N0} records produced once more, offsets set back {Of(FaultKind.Rewind)} times");
         terminal.Line($"  counted       {rows.CountedViews:N0} views, {rows.CountedAds:N0} ad views, {rows.Late:N0} of them after their day had ended, out of {rows.Records:N0} records");
         terminal.Line($"  paid          {PipelineSummary.Won(rows.PayoutMicros)} in {rows.Runs} runs for {ChaosPlan.Days} days");

@@ -1,25 +1,35 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Cli.Chaos;
 
-/// <summary>What a careless operator does to the topics: the same records once more, offsets set back.</summary>
+/// <summary>What a careless operator does to the topics: the same records once more, bytes that mean nothing, offsets set back.</summary>
 internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(300);
 
+    /// <summary>No protobuf message begins with it.</summary>
+    private const byte Nonsense = 0xff;
+
+    private readonly ConcurrentQueue<string> undecodable = new();
     private readonly IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
     {
         BootstrapServers = bootstrap,
         EnableIdempotence = true,
         LingerMs = 5,
+        // Whether it arrived must be known: longer than the broker is ever away.
+        MessageTimeoutMs = 300_000,
     }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     private long resent;
 
     /// <summary>Records produced once more.</summary>
     public long Resent => resent;
+
+    /// <summary>Where bytes that nobody can decode were acknowledged: stream, partition, offset.</summary>
+    public IReadOnlyCollection<string> Undecodable => undecodable;
 
     /// <summary>Reads some records somewhere and produces them again, key, value and partition as they are.</summary>
     /// <returns>False when the broker was away.</returns>
@@ -38,7 +48,9 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
             for (var offset = from; offset < Math.Min(from + step.Size, ends.High.Value); offset++)
             {
                 if (consumer.Consume(Patience) is not { } record) break;
-                again.Add(producer.ProduceAsync(at, new Message<byte[]?, byte[]?> { Key = record.Message.Key, Value = record.Message.Value }, token));
+                // Not the nonsense: each of those is a letter of its own, and where it lies was written down.
+                if (record.Message.Value is not { Length: > 0 } value || value[0] == Nonsense) continue;
+                again.Add(producer.ProduceAsync(at, new Message<byte[]?, byte[]?> { Key = record.Message.Key, Value = value }, token));
             }
             await Task.WhenAll(again);
             Interlocked.Add(ref resent, again.Count);
@@ -49,6 +61,17 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
             return false;
         }
     }, token);
+
+    /// <summary>Produces bytes that are no record of ours; returns when the broker has acknowledged them.</summary>
+    public async Task PoisonAsync(ChaosStep step, CancellationToken token)
+    {
+        var (random, value) = (RandomOf(step), new byte[step.Size]);
+        random.NextBytes(value);
+        value[0] = Nonsense;
+        var at = new TopicPartition(Topics.ViewLogs, random.Next(Limits.PartitionsDefault));
+        var delivered = await producer.ProduceAsync(at, new Message<byte[]?, byte[]?> { Value = value }, token);
+        undecodable.Enqueue($"{SourceStream.ViewLogs.Name()} {delivered.Partition.Value} {delivered.Offset.Value}");
+    }
 
     /// <summary>Sets the offsets of the aggregators' group back to a part of where they are; the group must be without members.</summary>
     /// <param name="percent">Of each partition, from 0.</param>

@@ -16,12 +16,6 @@ internal sealed class PatientApi(SettlementApi api, TimeProvider time)
         return true;
     }, token);
 
-    public Task RepairDayAsync(BusinessDay day, CancellationToken token) => AskAsync(async () =>
-    {
-        await api.RepairDayAsync(day, token);
-        return true;
-    }, token);
-
     public Task<DayState> DayAsync(BusinessDay day, CancellationToken token) => AskAsync(async () => await api.DayAsync(day, token) ?? DayState.Unknown, token);
 
     private async Task<T> AskAsync<T>(Func<Task<T>> question, CancellationToken token)

@@ -50,7 +50,7 @@ public sealed class ChaosSummaryTests
 
     private static ChaosReport Report(bool posted, params Comparison[] compared) => new(
         new ChaosSettings(TimeSpan.FromMinutes(2), 7, 300, BusinessDay.Of(2026, 11, 21)),
-        new ChaosRows(1_000, 2, 1, 3, 400, 5_000, 600, 300, 12, 6, 3_600_000_000),
+        new ChaosRows(1_000, 2, 1, 3, 2, 400, 5_000, 600, 300, 12, 6, 3_600_000_000),
         new Dictionary<(FaultKind, string), int> { [(FaultKind.Kill, "broker")] = 1, [(FaultKind.Suspend, "ingest-2")] = 1, [(FaultKind.Rewind, "")] = 1 },
         [], new Takeover(8, TimeSpan.FromSeconds(6.2), TimeSpan.FromSeconds(6.5)), posted, compared, TimeSpan.FromSeconds(135));
 
