@@ -8,16 +8,12 @@ namespace StreamSettlement.SimulationTests.Checks;
 /// <summary>What can't be counted is kept: in its topic at least once, in the table exactly once, open until it is counted after all.</summary>
 internal static class DeadLetterCheck
 {
-    public static string? Difference(Truth truth, LogTopics topics, RollupTables rollups)
+    /// <param name="decided">Letters that an operator redrove or discarded.</param>
+    public static string? Difference(Truth truth, LogTopics topics, RollupTables rollups, IReadOnlySet<DeadLetter> decided)
     {
         var written = topics.DeadLetters.Select(letter => (letter.At, letter.Offset)).ToHashSet();
-        var open = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var letter in rollups.DeadLetters.Where(letter => letter.IsOpen).Select(letter => letter.Letter))
-        {
-            var name = letter.Poison.RowId is { } row ? $"{letter.At} row {row}, {letter.Poison.Reason}" : $"{letter.At}@{letter.Offset}, {letter.Poison.Reason}";
-            open[name] = open.GetValueOrDefault(name) + 1;
-        }
-        var expected = new Dictionary<string, int>(StringComparer.Ordinal);
+        var known = rollups.DeadLetters.ToLookup(letter => NameOf(letter.Letter.At, letter.Letter.Offset, letter.Letter.Poison.RowId, letter.Letter.Poison.Reason));
+        var poison = new HashSet<string>(StringComparer.Ordinal);
         foreach (var at in LogTopics.All)
         {
             for (var offset = 0; offset < topics.Records(at).Count; offset++)
@@ -25,12 +21,23 @@ internal static class DeadLetterCheck
                 var record = topics.Records(at)[offset];
                 if (Reason(at, record) is not { } reason) continue;
                 if (!written.Contains((at, offset))) return $"{at}@{offset}: {reason} is not in the topic of dead letters";
-                if (record.Row is not { } row) expected[$"{at}@{offset}, {reason}"] = 1;
-                else if (reason == PoisonReason.WrongPartition || !truth.Good.Contains((at.Stream, row.Id))) expected[$"{at} row {row.Id}, {reason}"] = 1;
+                var name = NameOf(at, offset, record.Row?.Id, reason);
+                poison.Add(name);
+                var open = known[name].Count(letter => letter.IsOpen);
+                var isCounted = reason != PoisonReason.WrongPartition && record.Row is { } row && truth.Good.Contains((at.Stream, row.Id));
+                if (!known[name].Any()) return $"{name}: no dead letter is kept";
+                if (open > 1) return $"{name}: {open} dead letters are open";
+                if (open == 1 && isCounted) return $"{name}: a dead letter is open of a row that is counted";
+                if (open == 0 && !isCounted && !known[name].Any(letter => decided.Contains(letter.Letter))) return $"{name}: its dead letter is closed, and nobody has decided";
             }
         }
-        return RollupCheck.Difference("open dead letters of", expected, open);
+        var stranger = rollups.DeadLetters.Select(letter => letter.Letter).FirstOrDefault(letter => !poison.Contains(NameOf(letter.At, letter.Offset, letter.Poison.RowId, letter.Poison.Reason)));
+        return stranger is null ? null : $"{stranger.At}@{stranger.Offset}: a dead letter of a good record, {stranger.Poison.Reason}";
     }
+
+    /// <summary>What one dead letter is kept of: a record, or all copies of a row.</summary>
+    private static string NameOf(LogPartition at, long offset, long? row, PoisonReason reason) =>
+        row is { } id ? $"{at} row {id}, {reason}" : $"{at}@{offset}, {reason}";
 
     /// <summary>Why a record can't be counted, in the order in which the aggregator promises to look.</summary>
     private static PoisonReason? Reason(LogPartition at, LogRecord record)

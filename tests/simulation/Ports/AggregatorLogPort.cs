@@ -20,7 +20,6 @@ internal sealed class AggregatorLogPort : ILog
     private readonly SimulatedServer _broker;
     private readonly LogTopics _topics;
     private readonly ConsumerGroup _group;
-    private readonly CommandGroup _commands;
     private readonly Mechanism _without;
     private readonly Queue<LogEvent> _events = new();
     private readonly SortedDictionary<LogPartition, long> _positions = [];
@@ -33,10 +32,9 @@ internal sealed class AggregatorLogPort : ILog
     private bool _isLeaving;
 
     public AggregatorLogPort(
-        SimulatedProcess process, Scheduler scheduler, Dice dice, Network network, SimulatedServer broker, LogTopics topics, ConsumerGroup group,
-        CommandGroup commands, Mechanism without)
+        SimulatedProcess process, Scheduler scheduler, Dice dice, Network network, SimulatedServer broker, LogTopics topics, ConsumerGroup group, Mechanism without)
     {
-        (_process, _scheduler, _dice, _network, _broker, _topics, _group, _commands, _without) = (process, scheduler, dice, network, broker, topics, group, commands, without);
+        (_process, _scheduler, _dice, _network, _broker, _topics, _group, _without) = (process, scheduler, dice, network, broker, topics, group, without);
         process.OnDeath(() => group.Expire(this));
     }
 
@@ -103,7 +101,7 @@ internal sealed class AggregatorLogPort : ILog
         _network.CallAsync(_process, _broker, "sends a record again", () => _topics.Append(letter.At, new LogRecord(letter.Key, letter.Value)));
 
     public Task SendAsync(ControlCommand command, CancellationToken cancel) =>
-        _network.CallAsync(_process, _broker, "sends a command", () => _commands.Add(command));
+        _network.CallAsync(_process, _broker, "sends a command", () => _topics.AddCommand(command));
 
     public Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel) => Task.FromResult<string?>(null);
 

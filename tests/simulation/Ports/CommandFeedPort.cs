@@ -1,26 +1,15 @@
+using StreamSettlement.Aggregator;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest;
 using StreamSettlement.SimulationTests.World;
 
 namespace StreamSettlement.SimulationTests.Ports;
 
-/// <summary>The group that reads the commands: at least once, kept until the active ingest took a command over.</summary>
-internal sealed class CommandGroup(Scheduler scheduler, Dice dice, LogTopics topics, Mechanism without)
+/// <summary>A service's group of readers of the commands: at least once, for the offset is stored when a command was handled.</summary>
+internal sealed class CommandGroup(Dice dice)
 {
-    /// <summary>The first that nobody has taken over, as far as the group remembers.</summary>
+    /// <summary>The first that nobody has handled, as far as the group remembers.</summary>
     public int Committed { get; private set; }
-
-    /// <summary>Who has read to the end and waits for more.</summary>
-    public List<Action> Waiting { get; } = [];
-
-    public void Add(ControlCommand command)
-    {
-        if (without == Mechanism.Repair && command is { Kind: CommandKind.RepairDay, By: "settlement" }) return;
-        topics.Commands.Add(command);
-        foreach (var waiting in Waiting) waiting();
-        Waiting.Clear();
-        if (scheduler.IsTraced) scheduler.Note($"log: command {command.Kind} {command.Day} by {command.By}");
-    }
 
     /// <summary>Sent once a second: a crash in between has commands delivered again.</summary>
     public void Store(int next)
@@ -29,54 +18,84 @@ internal sealed class CommandGroup(Scheduler scheduler, Dice dice, LogTopics top
     }
 }
 
-/// <summary>The subscription of one ingest.</summary>
+/// <summary>One reader: hands over command after command, each when the one before was handled.</summary>
+internal sealed class CommandReader(
+    SimulatedProcess process, Scheduler scheduler, Network network, LogTopics topics, CommandGroup group, Func<ControlCommand, Task<bool>> handle)
+{
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
+
+    public bool IsOver { get; set; }
+
+    public void Start() => Deliver(group.Committed);
+
+    private void Deliver(int next)
+    {
+        if (next >= topics.Commands.Count) topics.WaitingForCommands.Add(() => Deliver(next));
+        else scheduler.After(network.Way(), () => process.Run(() => _ = HandAsync(next)));
+    }
+
+    private async Task HandAsync(int next)
+    {
+        while (!IsOver)
+        {
+            if (await handle(topics.Commands[next]))
+            {
+                group.Store(next + 1);
+                Deliver(next + 1);
+                return;
+            }
+            await Task.Delay(RetryAfter, process.Time);
+        }
+    }
+}
+
+/// <summary>The subscription of one ingest, for as long as it is the active one.</summary>
 internal sealed class CommandFeedPort(SimulatedProcess process, Scheduler scheduler, Network network, CommandGroup group, LogTopics topics, CommandQueue queue) : ICommandFeed
 {
     public Task<IAsyncDisposable> StartAsync(CancellationToken cancel)
     {
-        var subscription = new Subscription(queue);
-        Deliver(subscription, group.Committed);
-        return Task.FromResult<IAsyncDisposable>(subscription);
-    }
-
-    private void Deliver(Subscription subscription, int next)
-    {
-        if (next < topics.Commands.Count)
+        CommandReader reader = null!;
+        reader = new CommandReader(process, scheduler, network, topics, group, async command =>
         {
-            scheduler.After(network.Way(), () => process.Run(() =>
+            try
             {
-                if (!subscription.IsOver) _ = HandAsync(subscription, next);
-            }));
-        }
-        else
-        {
-            group.Waiting.Add(() => Deliver(subscription, next));
-        }
+                await queue.SubmitAsync(command, CancellationToken.None);
+                return true;
+            }
+            catch (CommandReturnedException)
+            {
+                reader.IsOver = true;
+                return false;
+            }
+        });
+        reader.Start();
+        return Task.FromResult<IAsyncDisposable>(new Subscription(reader, queue));
     }
 
-    private async Task HandAsync(Subscription subscription, int next)
+    private sealed class Subscription(CommandReader reader, CommandQueue queue) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            reader.IsOver = true;
+            queue.GiveBack();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
+
+/// <summary>How decisions about dead letters reach an aggregator's desk; after a fault it is asked again.</summary>
+internal static class LetterFeed
+{
+    public static async Task<bool> HandleAsync(LetterDesk desk, ControlCommand command)
     {
         try
         {
-            await queue.SubmitAsync(topics.Commands[next], CancellationToken.None);
+            await desk.HandleAsync(command, CancellationToken.None);
+            return true;
         }
-        catch (CommandReturnedException)
+        catch (Exception outage) when (Hosting.Transient.Postgres(outage) || Hosting.Transient.Kafka(outage))
         {
-            return;
-        }
-        group.Store(next + 1);
-        Deliver(subscription, next + 1);
-    }
-
-    private sealed class Subscription(CommandQueue queue) : IAsyncDisposable
-    {
-        public bool IsOver { get; private set; }
-
-        public ValueTask DisposeAsync()
-        {
-            IsOver = true;
-            queue.GiveBack();
-            return ValueTask.CompletedTask;
+            return false;
         }
     }
 }

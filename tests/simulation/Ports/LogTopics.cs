@@ -24,6 +24,9 @@ internal sealed class LogTopics(Scheduler scheduler)
 
     public List<ControlCommand> Commands { get; } = [];
 
+    /// <summary>Who has read the commands to their end and waits for more.</summary>
+    public List<Action> WaitingForCommands { get; } = [];
+
     public List<DeadLetter> DeadLetters { get; } = [];
 
     /// <summary>Hears of each record that was appended to a data topic.</summary>
@@ -45,6 +48,15 @@ internal sealed class LogTopics(Scheduler scheduler)
         _data[at].Add(record);
         if (scheduler.IsTraced) scheduler.Note($"log: {at}@{_data[at].Count - 1} {Describe(record)}");
         Appended(at, record);
+    }
+
+    public void AddCommand(ControlCommand command)
+    {
+        Commands.Add(command);
+        if (scheduler.IsTraced) scheduler.Note($"log: command {command}");
+        var waiting = WaitingForCommands.ToList();
+        WaitingForCommands.Clear();
+        foreach (var wake in waiting) wake();
     }
 
     public void SaveCursor(string key, byte[] value)

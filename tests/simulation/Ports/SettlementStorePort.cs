@@ -220,13 +220,16 @@ internal sealed class SettlementSessionPort(
 }
 
 /// <summary>The control topics as a settlement writes them.</summary>
-internal sealed class ControlLogPort(SimulatedProcess process, Network network, SimulatedServer broker, CommandGroup commands) : IControlLog
+internal sealed class ControlLogPort(SimulatedProcess process, Network network, SimulatedServer broker, LogTopics topics, Mechanism without) : IControlLog
 {
     public async Task<bool> TrySendAsync(ControlCommand command, CancellationToken cancel)
     {
         try
         {
-            await network.CallAsync(process, broker, "sends a command", () => commands.Add(command));
+            await network.CallAsync(process, broker, "sends a command", () =>
+            {
+                if (without != Mechanism.Repair) topics.AddCommand(command);
+            });
             return true;
         }
         catch (Confluent.Kafka.KafkaException)

@@ -1,3 +1,4 @@
+using StreamSettlement.Aggregator.Core;
 using StreamSettlement.Contracts;
 using StreamSettlement.Settlement.Core;
 using StreamSettlement.SimulationTests.Checks;
@@ -11,6 +12,7 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
     private const int Rounds = 10;
 
     private readonly Scheduler _scheduler = world.Scheduler;
+    private readonly HashSet<DeadLetter> _decided = [];
 
     /// <returns>What did not come right, or null.</returns>
     public string? Settle()
@@ -29,6 +31,7 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
         {
             if (_scheduler.Violation is not null || round == Rounds) return _scheduler.Violation ?? wrong();
             Help();
+            if (world.Temper.Decisions) Decide(mayRedrive: round < Rounds / 3);
         }
         return null;
     }
@@ -58,7 +61,8 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
     {
         var truth = new Truth(world.Source);
         return RollupCheck.Difference(truth, world.Rollups)
-            ?? DeadLetterCheck.Difference(truth, world.Topics, world.Rollups)
+            ?? DeadLetterCheck.Difference(truth, world.Topics, world.Rollups, _decided)
+            ?? (world.Temper.Decisions && world.Rollups.DeadLetters.Exists(letter => letter.IsOpen) ? "dead letters wait for a decision" : null)
             ?? BooksCheck.Unposted(world.Platform.Days, world.Rollups, world.Books);
     }
 
@@ -79,6 +83,21 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
         }
     }
 
+    /// <summary>What can't become good is discarded; the rest, and now and then that too, is redriven.</summary>
+    private void Decide(bool mayRedrive)
+    {
+        var good = new Truth(world.Source).Good;
+        for (var i = 0; i < world.Rollups.DeadLetters.Count; i++)
+        {
+            var (letter, state, _) = world.Rollups.DeadLetters[i];
+            if (state != LetterState.Open) continue;
+            _decided.Add(letter);
+            var isGood = letter.Poison.RowId is { } id && letter.Poison.Reason != PoisonReason.WrongPartition && good.Contains((letter.At.Stream, id));
+            var kind = isGood || (mayRedrive && world.Dice.Chance(0.4)) ? CommandKind.RedriveDeadLetter : CommandKind.DiscardDeadLetter;
+            world.Topics.AddCommand(new ControlCommand(kind, letter.Poison.Day ?? world.Platform.Today, "operator", "decided", Letter: i + 1));
+        }
+    }
+
     /// <summary>A row that committed unseen, after the totals of the day's last marker had been read: nothing but an audit finds it.</summary>
     private bool IsLostBehindTheTotals(BusinessDay day)
     {
@@ -88,5 +107,5 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
             && !invariants.IsPublished(stream, row.Id) && (invariants.CommittedAt[(stream, row.Id)] >= readAt || row.UpdatedAt.Micros >= newest.Horizon)));
     }
 
-    private void Send(CommandKind kind, BusinessDay day) => world.Commands.Add(new ControlCommand(kind, day, "operator"));
+    private void Send(CommandKind kind, BusinessDay day) => world.Topics.AddCommand(new ControlCommand(kind, day, "operator"));
 }

@@ -27,6 +27,8 @@ internal sealed class Simulation : IDisposable
     private readonly AggregatorTelemetry _aggregatorTelemetry;
     private readonly SettlementTelemetry _settlementTelemetry = new(NullLogger<SettlementTelemetry>.Instance);
     private readonly Invariants _invariants;
+    private readonly CommandGroup _ingestCommands;
+    private readonly CommandGroup _aggregatorCommands;
     private readonly Mechanism _without;
     private readonly SimulatedServer _mysql;
     private readonly SimulatedServer _brokerOfIngest;
@@ -47,7 +49,7 @@ internal sealed class Simulation : IDisposable
         Topics = new LogTopics(Scheduler);
         Source = new SourceTables(Scheduler, without);
         Group = new ConsumerGroup(Scheduler, Dice);
-        Commands = new CommandGroup(Scheduler, Dice, Topics, without);
+        (_ingestCommands, _aggregatorCommands) = (new CommandGroup(Dice), new CommandGroup(Dice));
         Books = new Books(Scheduler, without);
         Platform = new Platform(Scheduler, Dice, Temper, Source);
         _mysql = new SimulatedServer(MySql, reason => new SourceUnavailableException(reason));
@@ -86,8 +88,6 @@ internal sealed class Simulation : IDisposable
     public LogTopics Topics { get; }
 
     public ConsumerGroup Group { get; }
-
-    public CommandGroup Commands { get; }
 
     public RollupTables Rollups { get; } = new() { Rules = Cards.Rules };
 
@@ -153,7 +153,7 @@ internal sealed class Simulation : IDisposable
         var queue = new CommandQueue();
         var source = new SourcePort(process, Network, _mysql, Source, Topics, _without);
         var log = new IngestLogPort(process, Network, _brokerOfIngest, Topics, NewProducer, _without);
-        var feed = new CommandFeedPort(process, Scheduler, Network, Commands, Topics, queue);
+        var feed = new CommandFeedPort(process, Scheduler, Network, _ingestCommands, Topics, queue);
         var telemetry = new IngestTelemetry(NullLogger<IngestTelemetry>.Instance);
         var loop = new IngestLoop(source, log, queue, feed, options, _readiness, OutagesOf(process), _ingestMeters, telemetry, process.Time);
         Live(process, () => loop.RunAsync(CancellationToken.None));
@@ -163,19 +163,21 @@ internal sealed class Simulation : IDisposable
     {
         var process = NewProcess(name, Temper.ClockAheadMicros, () => StartAggregator(name));
         var options = new AggregatorOptions { ChunkTime = TimeSpan.FromMilliseconds(500), ClaimCacheMegabytes = Temper.ClaimCacheMegabytes };
-        var log = new AggregatorLogPort(process, Scheduler, Dice, Network, _brokerOfOthers, Topics, Group, Commands, _without);
+        var log = new AggregatorLogPort(process, Scheduler, Dice, Network, _brokerOfOthers, Topics, Group, _without);
         var store = new RollupStorePort(process, Network, _postgres, Rollups, _without);
         var loop = new AggregatorLoop(log, store, options, _aggregatorTelemetry, OutagesOf(process), _readiness, process.Time);
         _consumers.Add(log);
         process.OnDeath(() => _consumers.Remove(log));
         Live(process, () => loop.RunAsync(CancellationToken.None));
+        var desk = new LetterDesk(store, log, _aggregatorTelemetry);
+        new CommandReader(process, Scheduler, Network, Topics, _aggregatorCommands, command => LetterFeed.HandleAsync(desk, command)).Start();
     }
 
     private void StartSettlement(string name)
     {
         var process = NewProcess(name, 0, () => StartSettlement(name));
         var store = new SettlementStorePort(process, Scheduler, Network, _postgres, Rollups, Books, Cards.All);
-        var control = new ControlLogPort(process, Network, _brokerOfOthers, Commands);
+        var control = new ControlLogPort(process, Network, _brokerOfOthers, Topics, _without);
         var loop = new SettlementLoop(store, control, new Wakeup(process.Time), _settlementTelemetry, process.Time);
         var outages = OutagesOf(process);
         Live(process, async () =>

@@ -25,6 +25,7 @@ internal sealed class Temper
         BadValues = dice.Chance(0.2);
         Strays = dice.Chance(0.12);
         Monitor = dice.Chance(0.3);
+        Decisions = dice.Chance(0.5);
         ReadAgainAtTheEnd = dice.Chance(0.1);
         Schedule = dice.Chance(0.4);
         AuditMicros = dice.Of<long>([0, 0, 7 * Span.Second, 20 * Span.Second]);
@@ -90,6 +91,9 @@ internal sealed class Temper
 
     /// <summary>When all is settled the group's offsets are set to the beginning: nothing may change.</summary>
     public bool ReadAgainAtTheEnd { get; }
+
+    /// <summary>Operators redrive or discard every dead letter; elsewhere they leave it open, and its day unpaid.</summary>
+    public bool Decisions { get; }
 
     public bool Schedule { get; }
 

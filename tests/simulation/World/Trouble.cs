@@ -127,5 +127,5 @@ internal sealed class Trouble(Scheduler scheduler, Dice dice, Temper temper, Sim
     }
 
     private void Command(CommandKind kind) =>
-        world.Commands.Add(new ControlCommand(kind, world.Platform.Today.AddDays(-dice.Below(3)), "somebody"));
+        world.Topics.AddCommand(new ControlCommand(kind, world.Platform.Today.AddDays(-dice.Below(3)), "somebody"));
 }
