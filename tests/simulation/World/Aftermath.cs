@@ -9,7 +9,7 @@ namespace StreamSettlement.SimulationTests.World;
 /// <summary>Nothing goes wrong any more: days are ended, operators do what docs/operations.md tells them, and all must come right.</summary>
 internal sealed class Aftermath(Simulation world, Invariants invariants)
 {
-    private const int Rounds = 10;
+    private const int Rounds = 20;
 
     private readonly Scheduler _scheduler = world.Scheduler;
     private readonly HashSet<DeadLetter> _decided = [];
@@ -27,7 +27,7 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
     /// <summary>Whatever does not come right by itself is an operator's to help.</summary>
     private string? ComesRight(Func<string?> wrong)
     {
-        for (var round = 1; !_scheduler.RunUntil(() => wrong() is null, 15 * Span.Second); round++)
+        for (var round = 1; !_scheduler.RunUntil(() => wrong() is null, 7 * Span.Second); round++)
         {
             if (_scheduler.Violation is not null || round == Rounds) return _scheduler.Violation ?? wrong();
             Help();
@@ -53,7 +53,7 @@ internal sealed class Aftermath(Simulation world, Invariants invariants)
         _scheduler.Note("everything is read again");
         foreach (var at in LogTopics.All) world.Group.Committed[at] = 0;
         world.KillAggregators();
-        _scheduler.RunUntil(_scheduler.Now + (20 * Span.Second));
+        _scheduler.RunUntil(_scheduler.Now + (12 * Span.Second));
         return RollupCheck.Difference(new Truth(world.Source), world.Rollups) ?? ComesRight(Wrong);
     }
 
