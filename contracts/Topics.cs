@@ -39,6 +39,8 @@ public static class Topics
     private static readonly IReadOnlyDictionary<string, string> Compacted = new Dictionary<string, string>
     {
         ["cleanup.policy"] = "compact",
+        // Only closed segments are compacted, and who starts reads the whole topic: a record per page would be weeks of them.
+        ["segment.bytes"] = "1048576",
     };
 }
 
