@@ -8,23 +8,24 @@ internal static class ConcurrencyBench
     private static readonly int[] Partitions = [1, 2, 4, 8];
     private static readonly int[] Writers = [2, 4, 8, 16];
 
+    /// <summary>Of each crowd the faster run counts: what else a machine does only ever slows one down.</summary>
+    private const int Rounds = 2;
+
     /// <param name="chart">The SVG file; null for none.</param>
     /// <returns>0 when the aggregator's way had no deadlock and every way left every row.</returns>
     public static async Task<int> RunAsync(FileInfo? chart)
     {
         var race = new ConcurrencyRace();
-        var results = new List<CrowdResult>();
+        var runs = new List<CrowdResult>();
         await race.StartAsync(null);
         try
         {
             await race.RunAsync(WriteWay.Chunks, new Crowd(1, 1, true)); // compiled before it counts
             await race.RunAsync(WriteWay.RowByRow, new Crowd(1, 1, true));
-            Console.WriteLine($"transactions of {race.RowsPerTransaction} rows for {race.Time.TotalSeconds:0.#} s, {race.Contents:N0} contents");
+            Console.WriteLine($"transactions of {race.RowsPerTransaction} rows for {race.Time.TotalSeconds:0.#} s, {race.Contents:N0} contents, {Rounds} rounds");
             Console.WriteLine("partitions  writers  contents  way           rows/s  deadlocks");
-            foreach (var partitions in Partitions)
-                foreach (var writers in Writers)
-                    foreach (var shared in new[] { true, false })
-                        foreach (var way in Enum.GetValues<WriteWay>()) results.Add(Shown(await race.RunAsync(way, new Crowd(partitions, writers, shared))));
+            foreach (var crowd in Crowds().SelectMany(crowd => Enumerable.Repeat(crowd, Rounds)))
+                foreach (var way in Enum.GetValues<WriteWay>()) runs.Add(Shown(await race.RunAsync(way, crowd)));
         }
         finally
         {
@@ -32,13 +33,17 @@ internal static class ConcurrencyBench
         }
         if (chart is not null)
         {
-            await File.WriteAllTextAsync(chart.FullName, ConcurrencyChart.Svg(results));
+            var best = runs.GroupBy(run => (run.Way, run.Crowd)).Select(same => same.MaxBy(run => run.RowsPerSecond)!).ToList();
+            await File.WriteAllTextAsync(chart.FullName, ConcurrencyChart.Svg(best));
             Console.WriteLine($"drawn to {chart.FullName}");
         }
-        var ours = results.Where(result => result.Way == WriteWay.Chunks).Sum(result => result.Deadlocks);
-        Console.WriteLine($"deadlocks: row by row {results.Sum(result => result.Deadlocks) - ours}, chunks {ours}");
-        return ours == 0 && results.TrueForAll(result => result.Views == result.Rows) ? 0 : 1;
+        var ours = runs.Where(run => run.Way == WriteWay.Chunks).Sum(run => run.Deadlocks);
+        Console.WriteLine($"deadlocks: row by row {runs.Sum(run => run.Deadlocks) - ours}, chunks {ours}");
+        return ours == 0 && runs.TrueForAll(run => run.Views == run.Rows) ? 0 : 1;
     }
+
+    private static IEnumerable<Crowd> Crowds() =>
+        from partitions in Partitions from writers in Writers from shared in (bool[])[true, false] select new Crowd(partitions, writers, shared);
 
     private static CrowdResult Shown(CrowdResult result)
     {

@@ -5,6 +5,11 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using StreamSettlement.Bench;
 
 if (args is ["deadlocks", .. var rest]) return await ConcurrencyBench.RunAsync(rest is [var chart] ? new FileInfo(chart) : null);
+if (args is ["mechanisms"])
+{
+    await MechanismBench.RunAsync();
+    return 0;
+}
 
 // Each benchmark starts its own servers under .local/bench; a run takes one to ten seconds, so few runs, each one invocation.
 var races = ManualConfig.Create(DefaultConfig.Instance)

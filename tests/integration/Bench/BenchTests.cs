@@ -87,6 +87,7 @@ public sealed class BenchTests(Servers servers)
                 await way();
                 Assert.Equal(1, await race.TakeViewsAsync());
             }
+            Assert.Equal(1, race.ClaimInMemory());
             Assert.True(await race.LookForTheHorizon());
             Assert.True(race.ReadTheClockAlone());
         }
