@@ -14,6 +14,7 @@ public sealed partial class Outages(Readiness readiness, TimeProvider time, ILog
 
     /// <param name="dependency">Name in <c>/health/ready</c> and in the log: <c>mysql</c>, <c>postgres</c>, <c>kafka</c>.</param>
     /// <param name="isTransient">Whether the server may recover from it without anybody changing anything.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> was requested, whatever the server's state.</exception>
     public async ValueTask<T> RetryAsync<T>(
         string dependency,
         Func<Exception, bool> isTransient,
@@ -31,8 +32,10 @@ public sealed partial class Outages(Readiness readiness, TimeProvider time, ILog
                 if (loggedAt is not null) Back(log, dependency);
                 return result;
             }
-            catch (Exception outage) when (isTransient(outage) && !cancel.IsCancellationRequested)
+            catch (Exception outage) when (isTransient(outage))
             {
+                // Asked to stop during a call that then failed: the service ends as it was asked to, not by this.
+                if (cancel.IsCancellationRequested) throw new OperationCanceledException(outage.Message, outage, cancel);
                 readiness.Down(dependency, outage.Message);
                 if (loggedAt is null || time.GetElapsedTime(loggedAt.Value) >= LogEvery)
                 {
