@@ -255,6 +255,38 @@ public sealed class GroupTests
         Assert.Equal([2], Result(_group.Sync(sync, _now)).Assignment);
     }
 
+    [Fact]
+    public void Whatever_the_former_self_of_a_static_member_asks_it_is_fenced()
+    {
+        var (_, former) = Stable(instance: "i-2");
+        Result(_group.Join(Request("", instance: "i-2"), _now));
+
+        Assert.Equal(ErrorCode.FencedInstanceId, Result(_group.Join(Request(former, instance: "i-2"), _now)).Error);
+        Assert.Equal(ErrorCode.FencedInstanceId, Result(_group.Sync(SyncOf(former) with { InstanceId = "i-2" }, _now)).Error);
+        Assert.Equal(ErrorCode.FencedInstanceId, _group.MayCommit(former, "i-2", 1, _now));
+        Assert.Equal(ErrorCode.FencedInstanceId, _group.Leave(former, "i-2", _now));
+        Assert.Equal(ErrorCode.UnknownMemberId, _group.Heartbeat(former, "unknown", 1, _now));
+        Assert.Equal((2, GroupState.Stable), (_group.Members.Count, _group.State));
+    }
+
+    [Fact]
+    public void A_static_member_is_removed_by_its_instance_alone_and_by_the_end_of_its_session()
+    {
+        var (leader, _) = Stable(instance: "i-2");
+
+        Assert.Equal(ErrorCode.UnknownMemberId, _group.Leave("", "unknown", _now));
+        Assert.Equal(ErrorCode.None, _group.Leave("", "i-2", _now));
+        Assert.Equal([leader], _group.Members.Select(member => member.Id));
+
+        Result(_group.Join(Request(leader), _now));
+        var back = _group.Join(Request("", instance: "i-2"), _now);
+        Assert.Equal(ErrorCode.RebalanceInProgress, Heartbeat(leader));
+        Join(leader);
+        Assert.Equal(ErrorCode.None, Result(back).Error);
+        Pass(Session);
+        Assert.DoesNotContain(_group.Members, member => member.InstanceId == "i-2");
+    }
+
     private Task<JoinResult> Join(string id = "", bool knownIdRequired = true, IReadOnlyList<GroupProtocol>? protocols = null) =>
         _group.Join(Request(id, knownIdRequired, protocols: protocols), _now);
 
