@@ -115,7 +115,12 @@ internal sealed class AggregatorLogPort : ILog
         {
             Ask(new Assigned([.. partitions.Select(at => new AssignedPartition(at, _group.Committed.TryGetValue(at, out var next) ? next : null, 0, _topics.Records(at).Count))]), () =>
             {
-                foreach (var at in partitions) _positions[at] = _start![at];
+                foreach (var at in partitions)
+                {
+                    _positions[at] = _start![at];
+                    // Whoever is assigned a partition first leaves an offset behind, before anything is counted.
+                    if (!_group.Committed.ContainsKey(at)) _group.Commit(this, at, _start[at]);
+                }
             });
         });
     }

@@ -49,15 +49,16 @@ internal sealed class RollupStorePort(SimulatedProcess process, Network network,
     private OwnedPartition TakeOver(AssignedPartition assigned)
     {
         var at = assigned.At;
-        var row = tables.Progress.TryGetValue(at, out var known) ? known with { Epoch = known.Epoch + 1, Commits = 0 } : new ProgressRow(1, 0, 0);
-        tables.Progress[at] = row;
+        var row = tables.Progress.TryGetValue(at, out var known) ? known with { Epoch = known.Epoch + 1, Commits = 0 } : new ProgressRow(1, 0, 0, 1);
         var start = StartPosition.Decide(row.NextOffset, assigned.Committed, assigned.First, assigned.End);
+        if (start.Kind == StartKind.Recreated) row = row with { Incarnation = row.Incarnation + 1, NextOffset = assigned.First };
+        tables.Progress[at] = row;
         var cutoffs = tables.Seals.Where(seal => seal.Key.At == at).GroupBy(seal => seal.Key.Day)
             .Select(day => KeyValuePair.Create(day.Key, day.Min(seal => seal.Value.Cutoff)));
         var letters = new KnownLetters();
         foreach (var poison in tables.DeadLetters.Where(letter => letter.State != LetterState.Redriven && letter.Letter.At == at).Select(letter => letter.Letter.Poison))
             if (poison is { RowId: { } id, SourceEpoch: { } epoch }) letters.Add(epoch, id);
-        return new OwnedPartition(at, row.Epoch, row.Commits, 1, row.NextOffset, start, cutoffs) { Letters = letters };
+        return new OwnedPartition(at, row.Epoch, row.Commits, row.Incarnation, row.NextOffset, start, cutoffs) { Letters = letters };
     }
 
     private CommitOutcome Commit(Chunk chunk, Action<Chunk> addCounts)

@@ -118,7 +118,7 @@ internal sealed class RollupTables
     /// <summary>Two unique indexes: one record once, one open letter of a row and reason.</summary>
     private void AddDeadLetter(DeadLetter letter)
     {
-        var known = DeadLetters.Exists(row => row.Letter.At == letter.At && row.Letter.Offset == letter.Offset)
+        var known = DeadLetters.Exists(row => row.Letter.At == letter.At && row.Letter.Incarnation == letter.Incarnation && row.Letter.Offset == letter.Offset)
             || (letter.Poison.RowId is not null && DeadLetters.Exists(row => row.IsOpen && row.Letter.At == letter.At && row.Letter.Poison.Day == letter.Poison.Day
                 && row.Letter.Poison.SourceEpoch == letter.Poison.SourceEpoch && row.Letter.Poison.RowId == letter.Poison.RowId
                 && row.Letter.Poison.Reason == letter.Poison.Reason))
@@ -142,4 +142,4 @@ internal sealed record DeadLetterRow(DeadLetter Letter, LetterState State, Lette
     public bool IsOpen => State == LetterState.Open;
 }
 
-internal readonly record struct ProgressRow(long Epoch, long Commits, long NextOffset);
+internal readonly record struct ProgressRow(long Epoch, long Commits, long NextOffset, int Incarnation);
