@@ -46,7 +46,8 @@ public sealed class ChildProcessTests : IDisposable
         var sleeper = int.Parse(await File.ReadAllTextAsync(Sleeper, Token), null);
         var sleeping = ProcessRecord.OfRunning(sleeper, Posix.SigTerm)!;
         child.Suspend();
-        Assert.Equal(('T', 'T'), (StateOf(child.Id), StateOf(sleeper)));
+        // A signal is sent when the call returns; heard when the process next runs.
+        await child.WaitUntilReadyAsync(_ => Task.FromResult((StateOf(child.Id), StateOf(sleeper)) is ('T', 'T') ? null : "not halted yet"), TimeSpan.FromMinutes(1), Token);
         Assert.True(await child.StopAsync());
         Assert.True(await sleeping.AskToStopAsync(TimeSpan.FromSeconds(30), TimeProvider.System));
 
