@@ -27,6 +27,7 @@ internal enum DayState
 /// <param name="Horizon">Microseconds since 1970-01-01T00:00:00Z: the totals cover rows updated before it.</param>
 /// <param name="Totals">By stream name; of <paramref name="Attempt"/>.</param>
 /// <param name="By">Who ended the day: a name, or <c>schedule</c>.</param>
+/// <param name="Asked">Microseconds since 1970-01-01T00:00:00Z: MySQL's clock when the newest repair was asked for; 0 before the first.</param>
 internal sealed record DayRecord(
     BusinessDay Day,
     long Cutoff,
@@ -34,7 +35,8 @@ internal sealed record DayRecord(
     int Attempt,
     long Horizon,
     IReadOnlyDictionary<string, ControlTotals> Totals,
-    string By)
+    string By,
+    long Asked = 0)
 {
     /// <summary>What <see cref="Topics.DayCursorKey"/> begins with.</summary>
     public const string KeyPrefix = "day/";
@@ -44,6 +46,13 @@ internal sealed record DayRecord(
 
     [JsonIgnore]
     public SourceTime CutoffTime => new(Cutoff);
+
+    /// <summary>
+    /// A repair's horizon is not below it: rows that were touched before somebody missed them must be in the totals, or the repair is spent
+    /// for nothing.
+    /// </summary>
+    [JsonIgnore]
+    public SourceTime RepairFrom => SourceTime.Max(CutoffTime, new SourceTime(Asked));
 
     /// <summary>Fixes what the next markers say.</summary>
     public DayRecord Mark(SourceTime horizon, IReadOnlyDictionary<SourceStream, ControlTotals> totals) => this with
@@ -97,7 +106,7 @@ internal sealed class DayBook(AuditSchedule audits)
     }
 
     /// <param name="today">Business day of <paramref name="now"/>.</param>
-    /// <param name="now">MySQL's clock, read after the command arrived: the cutoff of a day that is not ended yet.</param>
+    /// <param name="now">MySQL's clock, read after the command arrived: the cutoff of a day that is not ended yet, the least horizon of a repair.</param>
     public DayDecision Decide(ControlCommand command, BusinessDay today, SourceTime now)
     {
         var record = Find(command.Day);
@@ -111,7 +120,7 @@ internal sealed class DayBook(AuditSchedule audits)
                 new DayDecision(Refusal: $"{command.Day} has not been ended: end it first, the rows of an open day are still being read"),
             // While it is being ended or repaired the next marker covers what was asked for.
             CommandKind.RepairDay when record.State != DayState.Marked => new DayDecision(),
-            CommandKind.RepairDay => new DayDecision(record with { State = DayState.Repairing }),
+            CommandKind.RepairDay => new DayDecision(record with { State = DayState.Repairing, Asked = now.Micros }),
             // Somebody else's business.
             _ => new DayDecision(),
         };

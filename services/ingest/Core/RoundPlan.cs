@@ -22,8 +22,9 @@ internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repair
         var plan = new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
         if (days.Repairing.Any())
         {
-            var repairAt = days.Repairing.Select(record => record.CutoffTime).Append(reached).Max();
-            return repairAt <= below ? plan with { Below = repairAt, Repairs = true } : plan;
+            var repairAt = days.Repairing.Select(record => record.RepairFrom).Append(reached).Max();
+            var isSettled = repairAt <= below || (!(days.PendingCutoff < repairAt) && Horizon.IsSettled(look, repairAt));
+            return isSettled ? plan with { Below = repairAt, Repairs = true } : plan;
         }
         if (days.AuditDue(below) is not var (record, due)) return plan;
         var auditAt = SourceTime.Max(due, reached);

@@ -13,7 +13,7 @@ public sealed class PipelineTests(Servers servers)
     // seed, logs, ads, contents, creators, days
     [InlineData(1, 1_000, 500, 50, 5, 1)]
     [InlineData(2, 20_000, 10_000, 300, 40, 3)]
-    [InlineData(3, 150_000, 50_000, 2_000, 200, 7)]
+    [InlineData(3, 60_000, 20_000, 2_000, 200, 7)]
     [InlineData(4, 5_000, 5_000, 1, 1, 2)] // one content only
     public async Task Every_day_is_paid_to_the_micro_won(int seed, int logs, int ads, int contents, int creators, int days)
     {

@@ -122,7 +122,6 @@ public sealed class PipelineFaultTests(Servers servers)
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(Token));
     }
 
-    /// <param name="attempt">At least: a repair whose horizon is still below the rows' new updated_at is followed by another.</param>
     private static Task PostedAsync(Stack stack, int attempt)
     {
         var last = "";
@@ -133,7 +132,7 @@ public sealed class PipelineFaultTests(Servers servers)
                 last = await response.Content.ReadAsStringAsync(Token);
                 if (!response.IsSuccessStatusCode) return false;
                 var status = JsonDocument.Parse(last).RootElement.GetProperty("status").GetString();
-                return status == "Posted" && await NumberAsync(stack, $"select attempt from settlement.day_state where log_date = '{Day}'") >= attempt;
+                return status == "Posted" && await NumberAsync(stack, $"select attempt from settlement.day_state where log_date = '{Day}'") == attempt;
             },
             () => Task.FromResult($"not posted at attempt {attempt}: {last}; logs: {stack.State.LogDirectory}"));
     }

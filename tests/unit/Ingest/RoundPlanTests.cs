@@ -73,6 +73,25 @@ public class RoundPlanTests
     }
 
     [Fact]
+    public void A_repair_stands_no_lower_than_when_it_was_asked_for()
+    {
+        var asked = Now - TimeSpan.FromMinutes(1);
+        Repair(Now - TimeSpan.FromHours(5), asked);
+        Assert.Equal(new RoundPlan(asked, null, Repairs: true, null), Plan(fresh: false));
+    }
+
+    [Fact]
+    public void A_repair_of_a_moment_ago_waits_for_the_horizon_unless_nothing_is_open()
+    {
+        var asked = Now - TimeSpan.FromSeconds(1);
+        Repair(Now - TimeSpan.FromHours(5), asked);
+        Assert.Equal(new RoundPlan(Now - Lag, null, Repairs: false, null), Plan(fresh: false));
+        Assert.Equal(new RoundPlan(asked, null, Repairs: true, null), Plan(fresh: true));
+        _days.Set(DayRecord.Ending(Day.AddDays(1), asked - TimeSpan.FromTicks(10), "schedule"));
+        Assert.False(Plan(fresh: true).Repairs);
+    }
+
+    [Fact]
     public void An_audit_stands_at_its_time_or_just_above_everything_published()
     {
         var cutoff = Now - TimeSpan.FromHours(3) - TimeSpan.FromMinutes(20);
@@ -104,7 +123,8 @@ public class RoundPlanTests
     private void Marked(SourceTime cutoff) =>
         _days.Set(DayRecord.Ending(Day, cutoff, "schedule") with { State = DayState.Marked, Attempt = 1, Horizon = cutoff.Micros });
 
-    private void Repair(SourceTime cutoff) => _days.Set(DayRecord.Ending(Day, cutoff, "alice") with { State = DayState.Repairing, Attempt = 1 });
+    private void Repair(SourceTime cutoff, SourceTime asked = default) =>
+        _days.Set(DayRecord.Ending(Day, cutoff, "alice") with { State = DayState.Repairing, Attempt = 1, Asked = asked.Micros });
 
     private RoundPlan Plan(bool fresh, params OpenWork[] open) =>
         RoundPlan.Of(new SourceLook(Now, open, fresh), Lag, _days, [SourcePosition.Beginning, SourcePosition.Beginning]);
