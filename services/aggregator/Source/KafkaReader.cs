@@ -273,7 +273,7 @@ internal sealed class KafkaReader : IDisposable
             HeartbeatIntervalMs = _sessionMs / 5,
             // What the client may hold: a queued record takes several times its own bytes, and a fetch may come on top, unpacked.
             QueuedMinMessages = 100_000,
-            QueuedMaxMessagesKbytes = 6_144,
+            QueuedMaxMessagesKbytes = 16_384,
             FetchMaxBytes = 1 << 20,
             MaxPartitionFetchBytes = 256 << 10,
             FetchWaitMaxMs = 100,
