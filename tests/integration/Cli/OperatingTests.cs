@@ -19,12 +19,18 @@ public sealed class OperatingTests(Servers servers)
     public async Task Rows_of_unknown_content_are_redriven_after_the_content_came_and_the_day_is_posted()
     {
         await using var stack = await StartAsync();
-        await BlockedAsync(stack, letters: 4);
+        await AddRowsAsync(stack);
+        await LettersAsync(stack, "state = 'open'", 4);
 
-        // Without a correction each is a dead letter again, a new one.
+        // Without a correction each is a dead letter again, a new one. (The day has not ended: with its letters gone for a moment, settlement
+        // would rightly ask for a repair, and that might come after the correction.)
         var (exit, said) = await RunAsync(stack, "redrive", "--date", $"{Day}");
         Assert.True(exit == 0, said);
-        await LettersAsync(stack, "state = 'open' and id > 4", 4);
+        await LettersAsync(stack, "state = 'redriven'", 4);
+        await LettersAsync(stack, "state = 'open'", 4);
+        (exit, said) = await RunAsync(stack, "close", $"{Day}");
+        Assert.Equal(1, exit);
+        Assert.Contains("DeadLetters", said, StringComparison.Ordinal);
         await stack.Source.ExecuteAsync("insert into content_post (id, creator_id, title, duration_seconds) values (4, 1, 'c', 600)", Token);
         (exit, said) = await RunAsync(stack, "redrive");
         Assert.True(exit == 0, said);
@@ -44,7 +50,7 @@ public sealed class OperatingTests(Servers servers)
     public async Task Discarded_rows_are_not_paid_and_the_day_is_posted()
     {
         await using var stack = await StartAsync();
-        await BlockedAsync(stack, letters: 4);
+        await AddRowsAsync(stack);
         var (exit, said) = await RunAsync(stack, "close", $"{Day}");
         Assert.Equal(1, exit);
         Assert.Contains("DeadLetters", said, StringComparison.Ordinal);
@@ -87,14 +93,11 @@ public sealed class OperatingTests(Servers servers)
         return stack;
     }
 
-    /// <summary>Contents 1 to 3 are known, 4 is not; the day is ended.</summary>
-    private static async Task BlockedAsync(Stack stack, int letters)
+    /// <summary>Four of them are of content 4, which is not known.</summary>
+    private static async Task AddRowsAsync(Stack stack)
     {
         await stack.Source.AddViewsAsync(8, contents: 4);
         await stack.Source.AddAdsAsync(8, contents: 4);
-        var (exit, said) = await RunAsync(stack, "end-day", $"{Day}");
-        Assert.True(exit == 0, said);
-        await LettersAsync(stack, "state = 'open'", letters);
     }
 
     private static Task LettersAsync(Stack stack, string which, long count) => LogUnderTest.UntilAsync(
