@@ -13,21 +13,23 @@ internal sealed record RoundPlan(SourceTime Below, SourceTime? Ends, bool Repair
     public static RoundPlan Of(SourceLook look, TimeSpan safetyLag, DayBook days, IEnumerable<SourcePosition> positions)
     {
         var horizon = Horizon.Of(look, safetyLag);
-        if (days.PendingCutoff is { } cutoff && (cutoff <= horizon.Below || Horizon.IsSettled(look, cutoff)))
+        if (days.PendingCutoff is { } cutoff && MayStandAt(cutoff))
             return new RoundPlan(cutoff, cutoff, Repairs: false, null);
         var below = days.PendingCutoff is { } pending ? SourceTime.Min(pending, horizon.Below) : horizon.Below;
-        // A repair or an audit needs both streams at one bound that lies above everything published, but not at the newest: in a backlog it
-        // need not wait for its end.
+        // A repair or an audit needs both streams at one bound that lies above everything published, but not at the newest: in a backlog an
+        // audit need not wait for its end, a repair only for what was written before it was asked for.
         var reached = new SourceTime(checked(positions.Max().UpdatedAt.Micros + 1));
         var plan = new RoundPlan(below, null, Repairs: false, horizon.HeldBackBy);
         if (days.Repairing.Any())
         {
             var repairAt = days.Repairing.Select(record => record.RepairFrom).Append(reached).Max();
-            var isSettled = repairAt <= below || (!(days.PendingCutoff < repairAt) && Horizon.IsSettled(look, repairAt));
-            return isSettled ? plan with { Below = repairAt, Repairs = true } : plan;
+            var crossesCutoff = days.PendingCutoff < repairAt;
+            return !crossesCutoff && MayStandAt(repairAt) ? plan with { Below = repairAt, Repairs = true } : plan;
         }
         if (days.AuditDue(below) is not var (record, due)) return plan;
         var auditAt = SourceTime.Max(due, reached);
         return auditAt <= below ? plan with { Below = auditAt, Audits = record.Day } : plan;
+
+        bool MayStandAt(SourceTime bound) => bound <= horizon.Below || Horizon.IsSettled(look, bound);
     }
 }

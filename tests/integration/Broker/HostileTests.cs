@@ -61,17 +61,7 @@ public sealed class HostileTests(Servers servers) : BrokerTest(servers)
 
         foreach (var (sent, expected) in new[] { (damaged, ErrorCode.CorruptMessage), (batch, ErrorCode.None) })
         {
-            var answer = await client.Ask((short)ApiKey.Produce, 3, ask =>
-            {
-                ask.String(null);
-                ask.Int16(-1);
-                ask.Int32(1000);
-                ask.Array(1);
-                ask.String("t");
-                ask.Array(1);
-                ask.Int32(0);
-                ask.Bytes(sent);
-            });
+            var answer = await client.Ask((short)ApiKey.Produce, 3, ask => RawBatch.Produce(ask, sent));
             Assert.Equal((short)expected, ErrorOf(answer));
         }
         Assert.Contains("[522] refused a batch for t-0", Broker.Process.LogTail(), StringComparison.Ordinal);

@@ -28,4 +28,20 @@ internal static class RawBatch
         batch.Int32(unchecked((int)Crc32C.Compute(signed.Written.Span)));
         return [.. batch.Written.Span, .. signed.Written.Span];
     }
+
+    /// <summary>A produce request of any version: one batch for partition 0 of the topic <c>t</c>, with acks of all.</summary>
+    public static void Produce(ResponseWriter ask, byte[] batch)
+    {
+        ask.String(null);
+        ask.Int16(-1);
+        ask.Int32(1000);
+        ask.Array(1);
+        ask.String("t");
+        ask.Array(1);
+        ask.Int32(0);
+        ask.Bytes(batch);
+        ask.Tags();
+        ask.Tags();
+        ask.Tags();
+    }
 }

@@ -148,7 +148,7 @@ public sealed class VersionsTests(Servers servers) : WireTest(servers)
                 Assert.Equal((true, (short)0), (answer.Int64() >= 0, answer.Int16()));
             });
         await Each(client, ApiKey.Produce,
-            (version, ask) => WriteProduce(ask, RawBatch.Of()),
+            (version, ask) => RawBatch.Produce(ask, RawBatch.Of()),
             (short version, ref RequestReader answer) => Assert.Equal((ErrorCode.None, expected++), ReadProduce(version, ref answer)));
         await Each(client, ApiKey.Fetch,
             (version, ask) => WriteFetch(version, ask, id),
@@ -208,7 +208,7 @@ public sealed class VersionsTests(Servers servers) : WireTest(servers)
     {
         async Task<(ErrorCode, long)> Send(short epoch, int sequence)
         {
-            var answer = await client.Ask((short)ApiKey.Produce, 7, ask => WriteProduce(ask, RawBatch.Of(5, epoch, sequence)));
+            var answer = await client.Ask((short)ApiKey.Produce, 7, ask => RawBatch.Produce(ask, RawBatch.Of(5, epoch, sequence)));
             var reader = new RequestReader(answer, flexible: false);
             return ReadProduce(7, ref reader);
         }
@@ -344,21 +344,6 @@ public sealed class VersionsTests(Servers servers) : WireTest(servers)
         if (version is >= 8 and <= 10) answer.Int32();
         if (version >= 13) None(ref answer);
         return id;
-    }
-
-    private static void WriteProduce(ResponseWriter ask, byte[] batch)
-    {
-        ask.String(null);
-        ask.Int16(-1);
-        ask.Int32(1000);
-        ask.Array(1);
-        ask.String("t");
-        ask.Array(1);
-        ask.Int32(0);
-        ask.Bytes(batch);
-        ask.Tags();
-        ask.Tags();
-        ask.Tags();
     }
 
     private static (ErrorCode Error, long Offset) ReadProduce(short version, ref RequestReader answer)
