@@ -143,14 +143,14 @@ internal sealed class IngestLoop(
         }
     }
 
-    private async Task<Active> ResumeAsync(ISourceSession session, IReadOnlyDictionary<string, byte[]> stored, CancellationToken cancel)
+    private async Task<Active> ResumeAsync(ISourceSession session, CursorRecords stored, CancellationToken cancel)
     {
         var look = await LookAsync(session, fresh: false, cancel);
         var server = await session.LookAtServerAsync(cancel);
         var cursors = new Dictionary<SourceStream, StreamCursor?>();
         foreach (var stream in SourceStreams.All)
         {
-            var cursor = stored.TryGetValue(stream.Name(), out var json) ? ControlJson.Deserialize<StreamCursor>(json) : null;
+            var cursor = stored.CursorOf(stream);
             if (SourceGuard.Refusal(stream, cursor, server, options.SourceEpoch) is { } refusal) throw new SourceRefusedException(refusal);
             cursors[stream] = cursor;
         }
@@ -168,8 +168,7 @@ internal sealed class IngestLoop(
             telemetry.Resumed(stream, resumed.Position, resumed.Epoch);
         }
         var days = new DayBook(new AuditSchedule(options.AuditEvery, options.AuditDays));
-        foreach (var (key, json) in stored)
-            if (key.StartsWith(DayRecord.KeyPrefix, StringComparison.Ordinal)) days.Set(ControlJson.Deserialize<DayRecord>(json));
+        foreach (var record in stored.Days) days.Set(record);
         var ender = new DayEnder(days, _calendar, session, log, new Backfill(session, log, options, meters), meters, telemetry);
         return new Active(pumps, ender, new RowPublisher(pumps, session, log, options, meters, telemetry), days, since);
     }

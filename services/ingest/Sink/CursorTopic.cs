@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using StreamSettlement.Contracts;
+using StreamSettlement.Ingest.Core;
 
 namespace StreamSettlement.Ingest.Sink;
 
@@ -8,9 +9,8 @@ internal static class CursorTopic
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
 
-    /// <returns>Newest value of each key.</returns>
     /// <exception cref="KafkaException">The broker can't be reached or stopped answering.</exception>
-    public static IReadOnlyDictionary<string, byte[]> Read(string bootstrap)
+    public static CursorRecords Read(string bootstrap)
     {
         var partition = new TopicPartition(Topics.IngestCursors, 0);
         using var consumer = new ConsumerBuilder<string, byte[]?>(new ConsumerConfig
@@ -25,15 +25,13 @@ internal static class CursorTopic
         .SetErrorHandler((_, _) => { })
         .Build();
         consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
-        var newest = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        var records = new CursorRecords();
         while (true)
         {
             var record = consumer.Consume(AnswerTimeout)
                 ?? throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"{Topics.IngestCursors} was not read to its end within {AnswerTimeout.TotalSeconds} s of silence"));
-            if (record.IsPartitionEOF) return newest;
-            if (record.Message.Key is not { } key) continue;
-            if (record.Message.Value is { } value) newest[key] = value;
-            else newest.Remove(key);
+            if (record.IsPartitionEOF) return records;
+            if (record.Message is { Key: { } key, Value: { } value }) records.Add(key, value);
         }
     }
 }

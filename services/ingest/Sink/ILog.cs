@@ -12,8 +12,7 @@ namespace StreamSettlement.Ingest.Sink;
 internal interface ILog
 {
     /// <summary>Creates missing topics and reads the cursor topic whole.</summary>
-    /// <returns>Newest value of each key.</returns>
-    Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel);
+    Task<CursorRecords> OpenAsync(CancellationToken cancel);
 
     /// <summary>Gives up whatever is not acknowledged; nothing is sent from now on. Harmless when not open.</summary>
     void Close();

@@ -18,7 +18,7 @@ internal sealed class KafkaLog(
 
     private BatchProducer Producer => _producer ?? throw new InvalidOperationException("the log is not open");
 
-    public async Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel)
+    public async Task<CursorRecords> OpenAsync(CancellationToken cancel)
     {
         try
         {
@@ -66,7 +66,7 @@ internal sealed class KafkaLog(
 
     public void Dispose() => Close();
 
-    private async Task<IReadOnlyDictionary<string, byte[]>> Open()
+    private async Task<CursorRecords> Open()
     {
         string[] own = [Topics.ViewLogs, Topics.AdViews, Topics.IngestCursors];
         await KafkaTopics.EnsureAsync(options.KafkaBootstrap, Topics.All(options.Partitions).Where(topic => own.Contains(topic.Name)));

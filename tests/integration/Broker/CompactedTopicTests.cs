@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Text;
 using StreamSettlement.Contracts;
+using StreamSettlement.Ingest.Core;
 using StreamSettlement.Ingest.Sink;
 
 namespace StreamSettlement.IntegrationTests.Broker;
@@ -16,7 +16,7 @@ public sealed class CompactedTopicTests(Servers servers) : BrokerTest(servers)
         await CreateTopic(spec.Name, spec.Partitions, new(spec.Configs));
         using (var producer = Producer())
         {
-            for (var i = 0; i < Pages; i++) producer.Produce(spec.Name, new() { Key = $"stream {i % 2}", Value = $"{i} {new string('c', 200)}" });
+            for (var i = 0; i < Pages; i++) producer.Produce(spec.Name, new() { Key = StreamOf(i).Name(), Value = Encoding.UTF8.GetString(ControlJson.Serialize(Cursor(i))) });
             producer.Flush(Token);
         }
 
@@ -24,9 +24,11 @@ public sealed class CompactedTopicTests(Servers servers) : BrokerTest(servers)
 
         await Restart(kill: true);
         var cursors = CursorTopic.Read(Broker.Bootstrap);
-        Assert.Equal(
-            [("stream 0", Pages - 2), ("stream 1", Pages - 1)],
-            cursors.OrderBy(each => each.Key, StringComparer.Ordinal).Select(each => (each.Key, int.Parse(Encoding.UTF8.GetString(each.Value).Split(' ')[0], CultureInfo.InvariantCulture))));
+        foreach (var newest in (int[])[Pages - 2, Pages - 1]) Assert.Equal(Cursor(newest), cursors.CursorOf(StreamOf(newest)));
         Assert.Equal(Pages - 1, ReadAll(spec.Name)[^1].Offset.Value);
     }
+
+    private static SourceStream StreamOf(int page) => SourceStreams.All[page % 2];
+
+    private static StreamCursor Cursor(int page) => new(page, page, new string('c', 200), page, 1, BusinessDay.Of(2026, 11, 21));
 }

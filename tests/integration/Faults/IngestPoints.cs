@@ -42,7 +42,7 @@ internal sealed class IngestPoints
 
 internal sealed class FaultyIngestLog(ILog inner, IngestPoints points) : ILog
 {
-    public Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel) => inner.OpenAsync(cancel);
+    public Task<CursorRecords> OpenAsync(CancellationToken cancel) => inner.OpenAsync(cancel);
 
     public void Close() => inner.Close();
 

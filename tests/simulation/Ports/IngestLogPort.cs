@@ -18,9 +18,9 @@ internal sealed class IngestLogPort(
 
     private Producer Producer => _producer ?? throw new InvalidOperationException("the log is not open");
 
-    public async Task<IReadOnlyDictionary<string, byte[]>> OpenAsync(CancellationToken cancel)
+    public async Task<CursorRecords> OpenAsync(CancellationToken cancel)
     {
-        var cursors = await network.CallAsync(process, broker, "reads the cursors", () => topics.Cursors);
+        var cursors = await network.CallAsync(process, broker, "reads the cursors", topics.ReadCursors);
         _producer = newProducer(process);
         return cursors;
     }

@@ -20,7 +20,7 @@ internal sealed class LogTopics(Scheduler scheduler)
         [.. SourceStreams.All.SelectMany(stream => Enumerable.Range(0, Partitions).Select(partition => new LogPartition(stream, partition))).Order()];
 
     private readonly Dictionary<LogPartition, List<LogRecord>> _data = All.ToDictionary(at => at, _ => new List<LogRecord>());
-    private readonly Dictionary<string, byte[]> _cursors = new(StringComparer.Ordinal);
+    private readonly CursorRecords _cursors = new();
 
     public List<ControlCommand> Commands { get; } = [];
 
@@ -35,8 +35,8 @@ internal sealed class LogTopics(Scheduler scheduler)
     /// <summary>The furthest that any ingest ever said was acknowledged.</summary>
     public SourcePosition[] Acknowledged { get; } = [SourcePosition.Beginning, SourcePosition.Beginning];
 
-    /// <summary>Newest value of each key, as whoever reads the compacted topic from its beginning finds it.</summary>
-    public IReadOnlyDictionary<string, byte[]> Cursors => new Dictionary<string, byte[]>(_cursors, StringComparer.Ordinal);
+    /// <summary>What whoever reads the topic from its beginning finds.</summary>
+    public CursorRecords ReadCursors() => new(_cursors);
 
     public IReadOnlyList<LogRecord> Records(LogPartition at) => _data[at];
 
@@ -61,15 +61,15 @@ internal sealed class LogTopics(Scheduler scheduler)
 
     public void SaveCursor(string key, byte[] value)
     {
-        _cursors[key] = value;
+        _cursors.Add(key, value);
         if (scheduler.IsTraced) scheduler.Note($"log: cursor {key} {System.Text.Encoding.UTF8.GetString(value)}");
         if (!SourceStreams.TryParse(key, out var stream)) return;
-        var position = ControlJson.Deserialize<StreamCursor>(value).Position;
+        var position = _cursors.CursorOf(stream)!.Position;
         if (position > Acknowledged[(int)stream]) Acknowledged[(int)stream] = position;
     }
 
     public DayRecord? DayRecordOf(BusinessDay day) =>
-        _cursors.TryGetValue(Topics.DayCursorKey(day), out var json) ? ControlJson.Deserialize<DayRecord>(json) : null;
+        _cursors.Days.FirstOrDefault(record => record.Day == day);
 
     /// <summary>Rows of a stream as their last record shows them.</summary>
     public IEnumerable<SourceRow> Published(SourceStream stream) => All
