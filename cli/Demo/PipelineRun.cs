@@ -74,7 +74,7 @@ internal sealed class PipelineRun(LocalStack stack, PipelineSettings settings, T
             if (now.Status is "Posted" or "OutOfBalance") return;
             if (now != before) (moved, before) = (time.GetTimestamp(), now);
             // A refusal that only a person can mend shows at the API, not in the tables' numbers.
-            else if (time.GetElapsedTime(moved) > TimeSpan.FromSeconds(2) && await api.DayAsync(rows.Day, token) is { MayChange: false }) return;
+            else if (time.GetElapsedTime(moved) > TimeSpan.FromSeconds(2) && await api.DayAsync(rows.Day, token) is { MayChange: false, IsPosted: false }) return;
             if (time.GetElapsedTime(moved) > settings.Patience)
                 throw new DevStackException($"Nothing has moved for {settings.Patience.TotalSeconds:0} s: {now.Published:N0} of {rowsTotal:N0} rows in Kafka, {now.Consumed:N0} records consumed, {now.Seals} of {now.SealsTotal} partitions sealed, day {now.Status}. Logs: {stack.State.LogDirectory}");
         }

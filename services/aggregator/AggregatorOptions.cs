@@ -37,9 +37,9 @@ internal sealed class AggregatorOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00", ErrorMessage = "expected a time from 00:00:01 to 00:05:00")]
     public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Memory of the claim cache, in MiB: a miss costs a read from PostgreSQL. Default 16.</summary>
+    /// <summary>Memory of the claim cache, in MiB: a miss costs a read from PostgreSQL. Default 8.</summary>
     [Range(1, 4_096, ErrorMessage = "expected MiB from 1 to 4096")]
-    public int ClaimCacheMegabytes { get; set; } = 16;
+    public int ClaimCacheMegabytes { get; set; } = 8;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -9,6 +9,13 @@ internal static class DotnetCommand
         {
             // Settings files are looked for in the working directory.
             WorkingDirectory = Path.GetDirectoryName(program),
-            Environment = new Dictionary<string, string>(environment ?? new Dictionary<string, string>()) { ["DOTNET_NOLOGO"] = "1" },
+            Environment = new Dictionary<string, string>(environment ?? new Dictionary<string, string>())
+            {
+                ["DOTNET_NOLOGO"] = "1",
+                // As in the Dockerfiles: memory that follows what is held. By itself the collector waits for as much garbage as the processor's
+                // cache takes (tens of MB), and librdkafka's threads spread what they free over an arena each.
+                ["DOTNET_GCgen0size"] = "0x400000",
+                ["MALLOC_ARENA_MAX"] = "2",
+            },
         };
 }
