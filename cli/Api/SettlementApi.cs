@@ -36,9 +36,10 @@ internal sealed record DayState(string Status, string? Refusal, string? Detail, 
     public bool MayChange => Status is not ("Posted" or "OutOfBalance") && Refusal is (null or "NotIngested" or "NotSealed" or "OutOfBalance");
 }
 
-/// <summary>A dead letter as the API describes it, without what only the JSON shows.</summary>
+/// <summary>A dead letter as the API describes it.</summary>
 internal sealed record LetterView(
-    long Id, string Stream, int Partition, long Offset, BusinessDay? Day, long? RowId, string Reason, string Detail, string State, string? DecidedBy, string? DecidedReason);
+    long Id, string Stream, int Partition, long Offset, BusinessDay? Day, long? RowId, int? SourceEpoch, string Reason, string Detail, string? Key, int? ValueBytes,
+    string State, string? DecidedBy, string? DecidedReason, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt);
 
 /// <summary>The client side of the settlement service's HTTP API: the one door for operators.</summary>
 internal sealed class SettlementApi : IDisposable

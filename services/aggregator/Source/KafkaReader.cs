@@ -24,7 +24,7 @@ internal sealed class KafkaReader : IDisposable
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan NudgeAfter = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan UntoldWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan UntoldPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan NudgeTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
@@ -43,6 +43,7 @@ internal sealed class KafkaReader : IDisposable
     private TaskCompletionSource<IReadOnlyDictionary<LogPartition, long>> _start = Answer<IReadOnlyDictionary<LogPartition, long>>();
     private TaskCompletionSource<bool> _release = Answer<bool>();
     private volatile bool _rejoin;
+    private bool _closing;
     private LogBatch? _filling;
     private int _batches;
     private long _lookedAt;
@@ -95,7 +96,7 @@ internal sealed class KafkaReader : IDisposable
         {
             while (!_stop.IsCancellationRequested)
             {
-                _rejoin = false;
+                (_rejoin, _closing) = (false, false);
                 using var consumer = Build();
                 consumer.Subscribe([Topics.ViewLogs, Topics.AdViews]);
                 try
@@ -105,8 +106,9 @@ internal sealed class KafkaReader : IDisposable
                 }
                 finally
                 {
-                    _nudge.Wait();
+                    _closing = true;
                     consumer.Close();
+                    _nudge.Wait(); // it asks through this consumer
                 }
                 if (_rejoin) _stop.Token.WaitHandle.WaitOne(Pause);
             }
@@ -141,7 +143,7 @@ internal sealed class KafkaReader : IDisposable
         }
         if (record is null)
         {
-            // While the loop has others to take, a batch may as well be filled: half empty ones would hold less than the second they have to last.
+            // While the loop has others to take, this one may as well be filled: fewer batches for as many records.
             if (_events.Reader.Count == 0) Flush();
             Nudge(consumer);
         }
@@ -181,7 +183,7 @@ internal sealed class KafkaReader : IDisposable
     private void Nudge(IConsumer<Slice, Slice> consumer)
     {
         if (Library.Version >= ToldHowSoon || _assigned.Count == 0 || !_nudge.IsCompleted) return;
-        if (_time.GetElapsedTime(_nudgedAt) < NudgeAfter || _time.GetElapsedTime(_deliveredAt) > UntoldWait) return;
+        if (_time.GetElapsedTime(_nudgedAt) < NudgeAfter || _time.GetElapsedTime(_deliveredAt) > UntoldPause) return;
         _nudgedAt = _time.GetTimestamp();
         var asked = TopicPartitionOf(_assigned.ElementAt(_nudges++ % _assigned.Count));
         _nudge = Task.Run(() =>
@@ -208,6 +210,8 @@ internal sealed class KafkaReader : IDisposable
     private List<TopicPartitionOffset> OnAssigned(IConsumer<Slice, Slice> consumer, List<TopicPartition> partitions)
     {
         if (partitions.Count == 0) return [];
+        // It came too late: the client revokes it next, and until then the group answers no question.
+        if (_closing) return partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset));
         Flush();
         var committed = Ask(() => consumer.Committed(partitions, AskTimeout));
         var assigned = committed.ConvertAll(partition =>

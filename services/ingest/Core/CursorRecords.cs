@@ -11,7 +11,7 @@ namespace StreamSettlement.Ingest.Core;
 internal sealed class CursorRecords
 {
     private readonly Dictionary<SourceStream, StreamCursor> _cursors;
-    private readonly Dictionary<BusinessDay, DayRecord> _days;
+    private readonly Dictionary<string, DayRecord> _days;
 
     public CursorRecords() => (_cursors, _days) = ([], []);
 
@@ -23,17 +23,20 @@ internal sealed class CursorRecords
     public StreamCursor? CursorOf(SourceStream stream) => _cursors.GetValueOrDefault(stream);
 
     /// <summary>Takes the topic's next record.</summary>
+    /// <param name="value">Null where somebody deleted what the key said before.</param>
     /// <exception cref="System.Text.Json.JsonException">The value is not what ingest writes.</exception>
-    public void Add(string key, byte[] value)
+    public void Add(string key, byte[]? value)
     {
         if (SourceStreams.TryParse(key, out var stream))
         {
-            _cursors[stream] = ControlJson.Deserialize<StreamCursor>(value);
+            if (value is null) _cursors.Remove(stream);
+            else _cursors[stream] = ControlJson.Deserialize<StreamCursor>(value);
         }
         else if (key.StartsWith(DayRecord.KeyPrefix, StringComparison.Ordinal))
         {
-            var record = ControlJson.Deserialize<DayRecord>(value);
-            if (!_days.TryGetValue(record.Day, out var known) || record.Attempt >= known.Attempt) _days[record.Day] = record;
+            var record = value is null ? null : ControlJson.Deserialize<DayRecord>(value);
+            if (record is null) _days.Remove(key);
+            else if (!_days.TryGetValue(key, out var known) || record.Attempt >= known.Attempt) _days[key] = record;
         }
     }
 }

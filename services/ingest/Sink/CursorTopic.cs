@@ -31,7 +31,7 @@ internal static class CursorTopic
             var record = consumer.Consume(AnswerTimeout)
                 ?? throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"{Topics.IngestCursors} was not read to its end within {AnswerTimeout.TotalSeconds} s of silence"));
             if (record.IsPartitionEOF) return records;
-            if (record.Message is { Key: { } key, Value: { } value }) records.Add(key, value);
+            if (record.Message.Key is { } key) records.Add(key, record.Message.Value);
         }
     }
 }

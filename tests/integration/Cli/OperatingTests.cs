@@ -56,7 +56,9 @@ public sealed class OperatingTests(Servers servers)
         Assert.Contains("DeadLetters", said, StringComparison.Ordinal);
         (exit, said) = await RunAsync(stack, "dead-letters", "--date", $"{Day}", "--json");
         Assert.Equal(0, exit);
-        var letters = JsonDocument.Parse(said).RootElement.EnumerateArray().Select(letter => letter.GetProperty("id").GetInt64()).ToList();
+        var described = JsonDocument.Parse(said).RootElement.EnumerateArray().ToList();
+        Assert.All(described, letter => Assert.Equal(("4", "open"), (letter.GetProperty("key").GetString(), letter.GetProperty("state").GetString())));
+        var letters = described.ConvertAll(letter => letter.GetProperty("id").GetInt64());
         Assert.Equal(4, letters.Count);
 
         (exit, said) = await RunAsync(stack, token: "", ["discard", $"{letters[0]}", "--reason", "no such content"]);

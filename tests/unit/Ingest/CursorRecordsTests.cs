@@ -35,6 +35,20 @@ public class CursorRecordsTests
     }
 
     [Fact]
+    public void What_somebody_deleted_is_not_there()
+    {
+        _records.Add(SourceStream.AdViews.Name(), ControlJson.Serialize(Cursor(1)));
+        Add((DayState.Marked, 3));
+        _records.Add(SourceStream.AdViews.Name(), null);
+        _records.Add(Topics.DayCursorKey(Day), null);
+        Assert.Null(_records.CursorOf(SourceStream.AdViews));
+        Assert.Empty(_records.Days);
+
+        Add((DayState.Ending, 0));
+        Assert.Equal((DayState.Ending, 0), Found());
+    }
+
+    [Fact]
     public void What_is_read_later_does_not_change_what_had_been_read()
     {
         Add((DayState.Marked, 1));
