@@ -185,7 +185,8 @@ internal sealed class KafkaReader : IDisposable
         if (Library.Version >= ToldHowSoon || _assigned.Count == 0 || !_nudge.IsCompleted) return;
         if (_time.GetElapsedTime(_nudgedAt) < NudgeAfter || _time.GetElapsedTime(_deliveredAt) > UntoldPause) return;
         _nudgedAt = _time.GetTimestamp();
-        var asked = TopicPartitionOf(_assigned.ElementAt(_nudges++ % _assigned.Count));
+        _nudges = (_nudges + 1) % _assigned.Count;
+        var asked = TopicPartitionOf(_assigned.ElementAt(_nudges));
         _nudge = Task.Run(() =>
         {
             try
