@@ -13,19 +13,14 @@ namespace StreamSettlement.Aggregator.Source;
 /// </summary>
 internal sealed class KafkaReader : IDisposable
 {
-    // Batches that circulate at most, 65,536 records and about 9 MB: what bounds the memory between this thread and the loop.
-    private const int BatchesMax = 16;
-
-    // From this version on librdkafka can be told how soon to ask for more once its own queue was full; before, it takes a second.
-    private const int ToldHowSoon = 0x02020000;
+    // Batches that circulate at most, 196,608 records and about 25 MB: what bounds the memory between this thread and the loop. It
+    // holds what the loop takes in a second: so long librdkafka before 2.2 waits once its own queue was full, whatever it is told.
+    private const int BatchesMax = 48;
 
     private static readonly TimeSpan IdleWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan NudgeAfter = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan UntoldPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan NudgeTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly string _bootstrap;
@@ -43,14 +38,9 @@ internal sealed class KafkaReader : IDisposable
     private TaskCompletionSource<IReadOnlyDictionary<LogPartition, long>> _start = Answer<IReadOnlyDictionary<LogPartition, long>>();
     private TaskCompletionSource<bool> _release = Answer<bool>();
     private volatile bool _rejoin;
-    private bool _closing;
     private LogBatch? _filling;
     private int _batches;
     private long _lookedAt;
-    private Task _nudge = Task.CompletedTask;
-    private long _nudgedAt;
-    private int _nudges;
-    private long _deliveredAt;
 
     public KafkaReader(AggregatorOptions options, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
     {
@@ -96,7 +86,7 @@ internal sealed class KafkaReader : IDisposable
         {
             while (!_stop.IsCancellationRequested)
             {
-                (_rejoin, _closing) = (false, false);
+                _rejoin = false;
                 using var consumer = Build();
                 consumer.Subscribe([Topics.ViewLogs, Topics.AdViews]);
                 try
@@ -106,9 +96,7 @@ internal sealed class KafkaReader : IDisposable
                 }
                 finally
                 {
-                    _closing = true;
                     consumer.Close();
-                    _nudge.Wait(); // it asks through this consumer
                 }
                 if (_rejoin) _stop.Token.WaitHandle.WaitOne(Pause);
             }
@@ -143,9 +131,7 @@ internal sealed class KafkaReader : IDisposable
         }
         if (record is null)
         {
-            // While the loop has others to take, this one may as well be filled: fewer batches for as many records.
-            if (_events.Reader.Count == 0) Flush();
-            Nudge(consumer);
+            Flush();
         }
         else
         {
@@ -176,43 +162,16 @@ internal sealed class KafkaReader : IDisposable
         if (_health.IsDown) _health.Probe(_bootstrap);
     }
 
-    /// <summary>
-    /// Nothing is queued: is there more? librdkafka before 2.2 asks a broker only a second after its queue was full, however soon that is empty
-    /// again; any other question to the broker has it look at once. Of several brokers each gets its turn.
-    /// </summary>
-    private void Nudge(IConsumer<Slice, Slice> consumer)
-    {
-        if (Library.Version >= ToldHowSoon || _assigned.Count == 0 || !_nudge.IsCompleted) return;
-        if (_time.GetElapsedTime(_nudgedAt) < NudgeAfter || _time.GetElapsedTime(_deliveredAt) > UntoldPause) return;
-        _nudgedAt = _time.GetTimestamp();
-        _nudges = (_nudges + 1) % _assigned.Count;
-        var asked = TopicPartitionOf(_assigned.ElementAt(_nudges));
-        _nudge = Task.Run(() =>
-        {
-            try
-            {
-                consumer.QueryWatermarkOffsets(asked, NudgeTimeout);
-            }
-            catch (KafkaException)
-            {
-                // Only the asking mattered; what is wrong with the broker, reading will tell.
-            }
-        });
-    }
-
     private void Flush()
     {
         if (_filling is not { Count: > 0 } full) return;
         _filling = null;
-        _deliveredAt = _time.GetTimestamp();
         _events.Writer.TryWrite(new Fetched(full));
     }
 
     private List<TopicPartitionOffset> OnAssigned(IConsumer<Slice, Slice> consumer, List<TopicPartition> partitions)
     {
         if (partitions.Count == 0) return [];
-        // It came too late: the client revokes it next, and until then the group answers no question.
-        if (_closing) return partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset));
         Flush();
         var committed = Ask(() => consumer.Committed(partitions, AskTimeout));
         var assigned = committed.ConvertAll(partition =>
@@ -300,7 +259,7 @@ internal sealed class KafkaReader : IDisposable
     private IConsumer<Slice, Slice> Build()
     {
         var copy = new Copier(this);
-        var config = new ConsumerConfig
+        return new ConsumerBuilder<Slice, Slice>(new ConsumerConfig
         {
             BootstrapServers = _bootstrap,
             GroupId = _group,
@@ -312,17 +271,14 @@ internal sealed class KafkaReader : IDisposable
             EnableAutoOffsetStore = false,
             SessionTimeoutMs = _sessionMs,
             HeartbeatIntervalMs = _sessionMs / 5,
-            // What the client may hold: a queued record takes several times its own bytes, and a fetch, a few ten thousand of them, comes on top.
-            QueuedMinMessages = 20_000,
+            // What the client may hold: a queued record takes several times its own bytes, and a fetch may come on top, unpacked.
+            QueuedMinMessages = 100_000,
             QueuedMaxMessagesKbytes = 16_384,
-            FetchMaxBytes = 256 << 10,
-            MessageMaxBytes = 256 << 10, // must not be above; this client sends none
-            MaxPartitionFetchBytes = 64 << 10,
+            FetchMaxBytes = 1 << 20,
+            MaxPartitionFetchBytes = 256 << 10,
             FetchWaitMaxMs = 100,
             ConsumeResultFields = "topic",
-        };
-        if (Library.Version >= ToldHowSoon) config.Set("fetch.queue.backoff.ms", $"{NudgeAfter.TotalMilliseconds}");
-        return new ConsumerBuilder<Slice, Slice>(config)
+        })
         .SetKeyDeserializer(copy)
         .SetValueDeserializer(copy)
         .SetPartitionsAssignedHandler(OnAssigned)
