@@ -13,9 +13,8 @@ namespace StreamSettlement.Aggregator.Source;
 /// </summary>
 internal sealed class KafkaReader : IDisposable
 {
-    // Batches that circulate at most, 196,608 records and about 25 MB: what bounds the memory between this thread and the loop. It
-    // holds what the loop takes in a second: so long librdkafka before 2.2 waits once its own queue was full, whatever it is told.
-    private const int BatchesMax = 48;
+    // Batches that circulate at most, 65,536 records and about 9 MB: what bounds the memory between this thread and the loop.
+    private const int BatchesMax = 16;
 
     private static readonly TimeSpan IdleWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(5);
@@ -28,6 +27,7 @@ internal sealed class KafkaReader : IDisposable
     private readonly int _sessionMs;
     private readonly AggregatorTelemetry _telemetry;
     private readonly KafkaHealth _health;
+    private readonly FetchNudge _nudge;
     private readonly TimeProvider _time;
     private readonly Channel<LogEvent> _events = Channel.CreateUnbounded<LogEvent>();
     private readonly BlockingCollection<LogBatch> _free = [];
@@ -38,6 +38,7 @@ internal sealed class KafkaReader : IDisposable
     private TaskCompletionSource<IReadOnlyDictionary<LogPartition, long>> _start = Answer<IReadOnlyDictionary<LogPartition, long>>();
     private TaskCompletionSource<bool> _release = Answer<bool>();
     private volatile bool _rejoin;
+    private bool _closing;
     private LogBatch? _filling;
     private int _batches;
     private long _lookedAt;
@@ -45,7 +46,7 @@ internal sealed class KafkaReader : IDisposable
     public KafkaReader(AggregatorOptions options, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
     {
         (_bootstrap, _sessionMs) = (options.KafkaBootstrap, (int)options.SessionTimeout.TotalMilliseconds);
-        (_group, _telemetry, _health, _time) = (group, telemetry, health, time);
+        (_group, _telemetry, _health, _nudge, _time) = (group, telemetry, health, new FetchNudge(time), time);
     }
 
     public ChannelReader<LogEvent> Events => _events.Reader;
@@ -86,7 +87,7 @@ internal sealed class KafkaReader : IDisposable
         {
             while (!_stop.IsCancellationRequested)
             {
-                _rejoin = false;
+                (_rejoin, _closing) = (false, false);
                 using var consumer = Build();
                 consumer.Subscribe([Topics.ViewLogs, Topics.AdViews]);
                 try
@@ -96,6 +97,8 @@ internal sealed class KafkaReader : IDisposable
                 }
                 finally
                 {
+                    _closing = true;
+                    _nudge.Wait();
                     consumer.Close();
                 }
                 if (_rejoin) _stop.Token.WaitHandle.WaitOne(Pause);
@@ -131,7 +134,9 @@ internal sealed class KafkaReader : IDisposable
         }
         if (record is null)
         {
-            Flush();
+            // While the loop has others to take, this one may as well be filled: fewer batches for as many records.
+            if (_events.Reader.Count == 0) Flush();
+            _nudge.Empty(consumer, _assigned);
         }
         else
         {
@@ -166,12 +171,15 @@ internal sealed class KafkaReader : IDisposable
     {
         if (_filling is not { Count: > 0 } full) return;
         _filling = null;
+        _nudge.Delivered();
         _events.Writer.TryWrite(new Fetched(full));
     }
 
     private List<TopicPartitionOffset> OnAssigned(IConsumer<Slice, Slice> consumer, List<TopicPartition> partitions)
     {
         if (partitions.Count == 0) return [];
+        // It came too late: the client revokes it next, and until then the group answers no question.
+        if (_closing) return partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset));
         Flush();
         var committed = Ask(() => consumer.Committed(partitions, AskTimeout));
         var assigned = committed.ConvertAll(partition =>
@@ -213,10 +221,10 @@ internal sealed class KafkaReader : IDisposable
 
     private void OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
     {
-        if (partitions.Count == 0) return;
+        var revoked = partitions.ConvertAll(partition => PartitionOf(partition.TopicPartition)).FindAll(_assigned.Contains);
+        if (revoked.Count == 0) return;
         Flush();
         _release = Answer<bool>();
-        var revoked = partitions.ConvertAll(partition => PartitionOf(partition.TopicPartition));
         _events.Writer.TryWrite(new Revoked(revoked, lost));
         try
         {
@@ -259,7 +267,7 @@ internal sealed class KafkaReader : IDisposable
     private IConsumer<Slice, Slice> Build()
     {
         var copy = new Copier(this);
-        return new ConsumerBuilder<Slice, Slice>(new ConsumerConfig
+        var config = new ConsumerConfig
         {
             BootstrapServers = _bootstrap,
             GroupId = _group,
@@ -271,14 +279,17 @@ internal sealed class KafkaReader : IDisposable
             EnableAutoOffsetStore = false,
             SessionTimeoutMs = _sessionMs,
             HeartbeatIntervalMs = _sessionMs / 5,
-            // What the client may hold: a queued record takes several times its own bytes, and a fetch may come on top, unpacked.
-            QueuedMinMessages = 100_000,
+            // What the client may hold: a queued record takes several times its own bytes, and a fetch, a few ten thousand of them, comes on top.
+            QueuedMinMessages = 20_000,
             QueuedMaxMessagesKbytes = 16_384,
-            FetchMaxBytes = 1 << 20,
-            MaxPartitionFetchBytes = 256 << 10,
+            FetchMaxBytes = 256 << 10,
+            MessageMaxBytes = 256 << 10, // must not be above; this client sends none
+            MaxPartitionFetchBytes = 64 << 10,
             FetchWaitMaxMs = 100,
             ConsumeResultFields = "topic",
-        })
+        };
+        FetchNudge.Configure(config);
+        return new ConsumerBuilder<Slice, Slice>(config)
         .SetKeyDeserializer(copy)
         .SetValueDeserializer(copy)
         .SetPartitionsAssignedHandler(OnAssigned)

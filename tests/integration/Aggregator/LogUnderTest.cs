@@ -177,6 +177,13 @@ internal sealed class LogUnderTest : IAsyncDisposable
     /// <summary>Sum of the group's offsets.</summary>
     public long GroupOffsets() => Committed(Ends().Keys).Sum(partition => Math.Max(0, partition.Offset.Value));
 
+    /// <summary>Whether the group's coordinator has given its partitions to its members.</summary>
+    public bool IsAssigned(string group)
+    {
+        using var admin = Admin();
+        return admin.ListGroup(group, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
+    }
+
     /// <summary>Every record of a topic with one partition.</summary>
     public IReadOnlyList<Message<byte[], byte[]>> Read(string topic)
     {
