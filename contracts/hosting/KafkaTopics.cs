@@ -8,6 +8,7 @@ namespace StreamSettlement.Hosting;
 public static class KafkaTopics
 {
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KnowTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates what is missing. Safe when two services do it at once.</summary>
     /// <exception cref="KafkaException">The broker can't be reached or refused; see <see cref="Transient.Kafka(Exception)"/>.</exception>
@@ -43,6 +44,26 @@ public static class KafkaTopics
             .Where(topic => topic.Error.Code == ErrorCode.NoError)
             .ToDictionary(topic => topic.Topic, topic => topic.Partitions.Count, StringComparer.Ordinal);
         return topics.ToDictionary(topic => topic, topic => known.GetValueOrDefault(topic), StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// Has a new client know topics that it will write to. The first message of one that does not would wait until librdkafka looks around the
+    /// next time, up to a second.
+    /// </summary>
+    /// <returns>The client. What it could not be told it finds out by itself.</returns>
+    public static T Knowing<T>(T client, params ReadOnlySpan<string> topics)
+        where T : IClient
+    {
+        using var admin = new DependentAdminClientBuilder(client.Handle).Build();
+        try
+        {
+            foreach (var topic in topics) admin.GetMetadata(topic, KnowTimeout);
+        }
+        catch (KafkaException unreachable) when (Transient.Kafka(unreachable))
+        {
+            // Whoever writes is told so.
+        }
+        return client;
     }
 
     private static IAdminClient Admin(string bootstrap) =>

@@ -33,7 +33,7 @@ public static class ControlTopics
 public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisposable
 {
     private readonly Lazy<IProducer<string, byte[]>> _producer = new(() =>
-        new ProducerBuilder<string, byte[]>(new ProducerConfig
+        KafkaTopics.Knowing(new ProducerBuilder<string, byte[]>(new ProducerConfig
         {
             BootstrapServers = bootstrap,
             EnableIdempotence = true,
@@ -43,7 +43,7 @@ public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisp
         })
         .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
         .SetErrorHandler((_, _) => { })
-        .Build());
+        .Build(), Topics.Events, Topics.Commands));
 
     /// <exception cref="KafkaException">Not acknowledged within 10 s; nothing may be assumed about it.</exception>
     public Task SendAsync(ControlCommand command, CancellationToken cancel) =>

@@ -25,6 +25,7 @@ internal sealed class AggregatorLoop(
     private long _openedAt;
     private long _committed;
     private InFlight? _inFlight;
+    private Task _announcing = Task.CompletedTask;
 
     private sealed record InFlight(Chunk Chunk, Task<CommitOutcome> Outcome);
 
@@ -167,14 +168,22 @@ internal sealed class AggregatorLoop(
         var outcome = await PostgresAsync(token => store.CommitAsync(chunk, token), cancel);
         if (outcome == CommitOutcome.Fenced) return outcome;
         telemetry.Committed(chunk, time.GetElapsedTime(startedAt));
-        foreach (var day in chunk.Seals.GroupBy(seal => seal.Marker.Day))
-        {
-            var detail = string.Join(", ", day.Select(seal => $"{seal.At} attempt {seal.Marker.Attempt}"));
-            telemetry.Sealed(day.Key, detail);
-            if (await log.AnnounceAsync(new ControlEvent(EventKind.DaySealed, day.Key, "aggregator", detail), cancel) is { } reason)
-                telemetry.NotAnnounced(EventKind.DaySealed, day.Key, reason);
-        }
+        // Not awaited: while no broker answers each takes ten seconds, and counting goes on without it.
+        if (chunk.Seals.Count > 0) _announcing = AnnounceAsync(_announcing, chunk.Seals, cancel);
         return outcome;
+    }
+
+    private async Task AnnounceAsync(Task before, IReadOnlyList<Seal> seals, CancellationToken cancel)
+    {
+        var days = seals.GroupBy(seal => seal.Marker.Day, seal => $"{seal.At} attempt {seal.Marker.Attempt}")
+            .Select(day => (Day: day.Key, Detail: string.Join(", ", day))).ToList();
+        foreach (var (day, detail) in days) telemetry.Sealed(day, detail);
+        await before;
+        foreach (var (day, detail) in days)
+        {
+            if (await log.AnnounceAsync(new ControlEvent(EventKind.DaySealed, day, "aggregator", detail), cancel) is { } reason)
+                telemetry.NotAnnounced(EventKind.DaySealed, day, reason);
+        }
     }
 
     /// <summary>Waits for the commit on its way, if there is one.</summary>
@@ -183,6 +192,7 @@ internal sealed class AggregatorLoop(
         if (_inFlight is not { } flying) return;
         var outcome = await flying.Outcome;
         _inFlight = null;
+        if (_announcing.IsFaulted) await _announcing;
         if (outcome == CommitOutcome.Fenced)
         {
             telemetry.Fenced();

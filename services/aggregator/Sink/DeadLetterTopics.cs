@@ -3,6 +3,7 @@ using System.Text;
 using Confluent.Kafka;
 using StreamSettlement.Aggregator.Core;
 using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Aggregator.Sink;
 
@@ -13,7 +14,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
 {
     // Most services never see a dead letter: no connection until the first.
     private readonly Lazy<IProducer<byte[]?, byte[]?>> _producer = new(() =>
-        new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
+        KafkaTopics.Knowing(new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
         {
             BootstrapServers = options.KafkaBootstrap,
             ClientId = "aggregator",
@@ -24,7 +25,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
         })
         .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
         .SetErrorHandler((_, _) => { })
-        .Build());
+        .Build(), [.. SourceStreams.All.Select(SourceStreams.DeadLetterTopic)]));
 
     /// <summary>Returns when the broker has acknowledged all of them. After a failure some may stand there already.</summary>
     /// <exception cref="KafkaException">Not acknowledged.</exception>
