@@ -13,8 +13,10 @@ internal static class DotnetCommand
             {
                 ["DOTNET_NOLOGO"] = "1",
                 // As in the Dockerfiles: memory that follows what is held. By itself the collector waits for as much garbage as the processor's
-                // cache takes (tens of MB), and librdkafka's threads spread what they free over an arena each.
+                // cache takes (tens of MB), for several times more after moments in which much survives, and librdkafka's threads spread what
+                // they free over an arena each.
                 ["DOTNET_GCgen0size"] = "0x400000",
+                ["DOTNET_GCgen0MaxBudget"] = "0x600000",
                 ["MALLOC_ARENA_MAX"] = "2",
             },
         };

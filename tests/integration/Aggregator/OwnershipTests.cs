@@ -88,7 +88,7 @@ public sealed class OwnershipTests(Servers servers)
         await log.ProduceAsync(TestRows.Of(seed: 14, rows: 40_000));
         for (var round = 1; round <= 3; round++)
         {
-            var service = await log.StartAggregatorAsync($"round-{round}", ready: true, ("Aggregator__ChunkTime", "00:00:00.010"));
+            var service = await log.StartAggregatorAsync($"round-{round}", ready: true, ShortSession, ("Aggregator__ChunkTime", "00:00:00.010"));
             var reached = await log.CountAsync("select coalesce(sum(next_offset), 0) from rollup.progress");
             await LogUnderTest.UntilAsync(
                 async () => await log.CountAsync("select coalesce(sum(next_offset), 0) from rollup.progress") > reached || round == 3,
@@ -96,7 +96,7 @@ public sealed class OwnershipTests(Servers servers)
             await service.Process.KillAsync();
             await log.ProduceAsync(TestRows.Of(seed: 14 + round, rows: 500, firstId: 100_000 * round));
         }
-        await log.StartAggregatorAsync("last");
+        await log.StartAggregatorAsync("last", environment: ShortSession);
         await log.CaughtUpAsync();
         await log.AssertEqualToProducedAsync();
     }
