@@ -120,6 +120,7 @@ internal sealed class KafkaReader : IDisposable
 
     private void Step(IConsumer<Slice, Slice> consumer)
     {
+        if (_time.GetElapsedTime(_lookedAt) >= LookEvery) Look(consumer);
         _filling ??= NextBatch();
         ConsumeResult<Slice, Slice>? record;
         try
@@ -144,7 +145,6 @@ internal sealed class KafkaReader : IDisposable
             if (_filling.IsFull) Flush();
         }
         if (!_toStore.IsEmpty) StoreOffsets(consumer);
-        if (_time.GetElapsedTime(_lookedAt) >= LookEvery) Look(consumer);
     }
 
     private LogBatch NextBatch()
