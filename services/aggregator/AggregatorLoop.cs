@@ -168,22 +168,20 @@ internal sealed class AggregatorLoop(
         var outcome = await PostgresAsync(token => store.CommitAsync(chunk, token), cancel);
         if (outcome == CommitOutcome.Fenced) return outcome;
         telemetry.Committed(chunk, time.GetElapsedTime(startedAt));
-        // Not awaited: while no broker answers each takes ten seconds, and counting goes on without it.
-        if (chunk.Seals.Count > 0) _announcing = AnnounceAsync(_announcing, chunk.Seals, cancel);
+        foreach (var day in chunk.Seals.GroupBy(seal => seal.Marker.Day))
+        {
+            var detail = string.Join(", ", day.Select(seal => $"{seal.At} attempt {seal.Marker.Attempt}"));
+            telemetry.Sealed(day.Key, detail);
+            // Not awaited: while no broker answers each takes ten seconds, and counting goes on without it.
+            _announcing = AnnounceAsync(_announcing, new ControlEvent(EventKind.DaySealed, day.Key, "aggregator", detail), cancel);
+        }
         return outcome;
     }
 
-    private async Task AnnounceAsync(Task before, IReadOnlyList<Seal> seals, CancellationToken cancel)
+    private async Task AnnounceAsync(Task before, ControlEvent happened, CancellationToken cancel)
     {
-        var days = seals.GroupBy(seal => seal.Marker.Day, seal => $"{seal.At} attempt {seal.Marker.Attempt}")
-            .Select(day => (Day: day.Key, Detail: string.Join(", ", day))).ToList();
-        foreach (var (day, detail) in days) telemetry.Sealed(day, detail);
         await before;
-        foreach (var (day, detail) in days)
-        {
-            if (await log.AnnounceAsync(new ControlEvent(EventKind.DaySealed, day, "aggregator", detail), cancel) is { } reason)
-                telemetry.NotAnnounced(EventKind.DaySealed, day, reason);
-        }
+        await log.AnnounceAsync(happened, cancel);
     }
 
     /// <summary>Waits for the commit on its way, if there is one.</summary>

@@ -50,18 +50,13 @@ internal sealed class LetterDesk(IRollupStore store, ILog log, AggregatorTelemet
     private Task RefuseAsync(ControlCommand command, string refusal, CancellationToken cancel)
     {
         telemetry.CommandRefused(command.Kind, command.By, refusal);
-        return AnnounceAsync(new ControlEvent(EventKind.CommandRefused, command.Day, "aggregator", $"{command.Kind}: {refusal}"), cancel);
+        return log.AnnounceAsync(new ControlEvent(EventKind.CommandRefused, command.Day, "aggregator", $"{command.Kind}: {refusal}"), cancel);
     }
 
     private Task TellAsync(ControlCommand command, EventKind kind, string detail, CancellationToken cancel)
     {
         telemetry.Decided(command.Kind, command.By, detail);
-        return AnnounceAsync(new ControlEvent(kind, command.Day, "aggregator", detail), cancel);
-    }
-
-    private async Task AnnounceAsync(ControlEvent happened, CancellationToken cancel)
-    {
-        if (await log.AnnounceAsync(happened, cancel) is { } reason) telemetry.NotAnnounced(happened.Kind, happened.Day, reason);
+        return log.AnnounceAsync(new ControlEvent(kind, command.Day, "aggregator", detail), cancel);
     }
 }
 

@@ -1,6 +1,5 @@
 using Confluent.Kafka;
 using StreamSettlement.Aggregator.Core;
-using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Aggregator.Source;
 
@@ -37,8 +36,8 @@ internal sealed class FetchNudge(TimeProvider time)
         if (time.GetElapsedTime(_askedAt) < Every || time.GetElapsedTime(_deliveredAt) > UntoldPause) return;
         _askedAt = time.GetTimestamp();
         _turn = (_turn + 1) % assigned.Count;
-        var at = assigned.ElementAt(_turn);
-        _asking = Task.Run(() => Ask(consumer, new TopicPartition(at.Stream.Topic(), at.Partition)));
+        var asked = KafkaReader.TopicPartitionOf(assigned.ElementAt(_turn));
+        _asking = Task.Run(() => Ask(consumer, asked));
     }
 
     /// <summary>Returns when nothing is asked any more: closing a consumer frees what a question still uses.</summary>

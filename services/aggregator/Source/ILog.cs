@@ -42,9 +42,8 @@ internal interface ILog
     /// <summary>Acknowledged by the broker when it returns.</summary>
     Task SendAsync(ControlCommand command, CancellationToken cancel);
 
-    /// <summary>Tells whoever watches. A lost one changes nothing.</summary>
-    /// <returns>Why it could not be told; null when it was.</returns>
-    Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel);
+    /// <summary>Tells whoever watches. A lost one changes nothing but a line in the log.</summary>
+    Task AnnounceAsync(ControlEvent happened, CancellationToken cancel);
 
     /// <summary>Leaves the group.</summary>
     Task CloseAsync();

@@ -85,16 +85,15 @@ internal sealed class KafkaLog(
 
     public Task SendAsync(ControlCommand command, CancellationToken cancel) => control.SendAsync(command, cancel);
 
-    public async Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel)
+    public async Task AnnounceAsync(ControlEvent happened, CancellationToken cancel)
     {
         try
         {
             await control.PublishAsync(happened, cancel);
-            return null;
         }
         catch (KafkaException fault)
         {
-            return fault.Error.Reason;
+            telemetry.NotAnnounced(happened.Kind, happened.Day, fault.Error.Reason);
         }
     }
 

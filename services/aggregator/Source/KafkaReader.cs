@@ -306,7 +306,7 @@ internal sealed class KafkaReader : IDisposable
 
     private static LogPartition PartitionOf(TopicPartition partition) => new(SourceStreams.OfTopic(partition.Topic), partition.Partition.Value);
 
-    private static TopicPartition TopicPartitionOf(LogPartition at) => new(at.Stream.Topic(), at.Partition);
+    internal static TopicPartition TopicPartitionOf(LogPartition at) => new(at.Stream.Topic(), at.Partition);
 
     /// <summary>Copies bytes from the client's memory into the batch being filled: no array per record.</summary>
     private sealed class Copier(KafkaReader reader) : IDeserializer<Slice>

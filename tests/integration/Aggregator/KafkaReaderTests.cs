@@ -1,4 +1,3 @@
-using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamSettlement.Aggregator;
 using StreamSettlement.Aggregator.Source;
@@ -20,7 +19,7 @@ public sealed class KafkaReaderTests(Servers servers)
         using var reader = new KafkaReader(options, KafkaLog.Group, telemetry, new KafkaHealth(new Readiness(), telemetry, TimeProvider.System), clock);
         reader.Open();
         // The client joins on its own threads; the reader, held by its clock, has not heard of the assignment.
-        await LogUnderTest.UntilAsync(() => Task.FromResult(log.IsAssigned(KafkaLog.Group)), () => Task.FromResult("the group has no assignment"));
+        await LogUnderTest.UntilAsync(() => Task.FromResult(log.GroupIsAssigned()), () => Task.FromResult("the group has no assignment"));
         Assert.False(reader.Events.TryPeek(out _));
 
         reader.Rejoin();

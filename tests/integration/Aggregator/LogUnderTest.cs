@@ -178,10 +178,10 @@ internal sealed class LogUnderTest : IAsyncDisposable
     public long GroupOffsets() => Committed(Ends().Keys).Sum(partition => Math.Max(0, partition.Offset.Value));
 
     /// <summary>Whether the group's coordinator has given its partitions to its members.</summary>
-    public bool IsAssigned(string group)
+    public bool GroupIsAssigned()
     {
         using var admin = Admin();
-        return admin.ListGroup(group, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
+        return admin.ListGroup(KafkaLog.Group, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
     }
 
     /// <summary>Every record of a topic with one partition.</summary>

@@ -148,7 +148,7 @@ internal sealed class FaultyLog(ILog inner, Points points) : ILog
 
     public Task SendAsync(ControlCommand command, CancellationToken cancel) => inner.SendAsync(command, cancel);
 
-    public Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel) => inner.AnnounceAsync(happened, cancel);
+    public Task AnnounceAsync(ControlEvent happened, CancellationToken cancel) => inner.AnnounceAsync(happened, cancel);
 
     public Task CloseAsync() => inner.CloseAsync();
 }

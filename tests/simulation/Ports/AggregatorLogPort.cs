@@ -103,7 +103,7 @@ internal sealed class AggregatorLogPort : ILog
     public Task SendAsync(ControlCommand command, CancellationToken cancel) =>
         _network.CallAsync(_process, _broker, "sends a command", () => _topics.AddCommand(command));
 
-    public Task<string?> AnnounceAsync(ControlEvent happened, CancellationToken cancel) => Task.FromResult<string?>(null);
+    public Task AnnounceAsync(ControlEvent happened, CancellationToken cancel) => Task.CompletedTask;
 
     public Task CloseAsync() => Task.CompletedTask;
 
