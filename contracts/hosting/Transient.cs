@@ -19,10 +19,11 @@ public static class Transient
     public static bool Kafka(Exception fault) =>
         fault is KafkaException { Error: { IsFatal: false } error } && Kafka(error);
 
+    /// <remarks>Max poll exceeded: what a record was for was out of reach for minutes, the group went on without us; polling joins it again.</remarks>
     public static bool Kafka(Error error) => error.Code is
         ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_TimedOut or ErrorCode.Local_MsgTimedOut
         or ErrorCode.Local_Resolve or ErrorCode.Local_QueueFull or ErrorCode.Local_WaitCoord or ErrorCode.Local_Retry
-        or ErrorCode.Local_UnknownTopic or ErrorCode.Local_TimedOutQueue
+        or ErrorCode.Local_UnknownTopic or ErrorCode.Local_TimedOutQueue or ErrorCode.Local_MaxPollExceeded
         or ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition
         or ErrorCode.RequestTimedOut or ErrorCode.BrokerNotAvailable or ErrorCode.NetworkException
         or ErrorCode.GroupLoadInProgress or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.NotCoordinatorForGroup

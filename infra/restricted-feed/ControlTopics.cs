@@ -112,7 +112,7 @@ internal sealed partial class ControlTopicsReader(
             {
                 break;
             }
-            catch (ConsumeException transient) when (Transient.Kafka(transient.Error))
+            catch (ConsumeException transient) when (Transient.Kafka(transient))
             {
                 Unreachable(log, transient.Error.Reason);
                 continue;
@@ -125,6 +125,11 @@ internal sealed partial class ControlTopicsReader(
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 break;
+            }
+            catch (KafkaException taken) when (taken.Error.Code == ErrorCode.Local_State)
+            {
+                // This process stood still, or the message took long: the group gave its partition to another meanwhile.
+                TakenOver(log, record.Topic, record.Offset.Value);
             }
         }
         consumer.Close();
@@ -168,4 +173,7 @@ internal sealed partial class ControlTopicsReader(
 
     [LoggerMessage(413, LogLevel.Error, "{Topic}@{Offset} could not be handled, trying again")]
     private static partial void Failed(ILogger log, Exception fault, string topic, long offset);
+
+    [LoggerMessage(414, LogLevel.Warning, "{Topic}@{Offset} was handled, but its partition had gone to another instance by then, which handles it again")]
+    private static partial void TakenOver(ILogger log, string topic, long offset);
 }

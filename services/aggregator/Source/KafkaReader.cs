@@ -127,9 +127,8 @@ internal sealed class KafkaReader : IDisposable
         {
             record = consumer.Consume(_filling.Count == 0 ? IdleWait : Linger);
         }
-        catch (ConsumeException fault) when (!fault.Error.IsFatal && (Transient.Kafka(fault.Error) || fault.Error.Code == ErrorCode.Local_MaxPollExceeded))
+        catch (ConsumeException fault) when (Transient.Kafka(fault))
         {
-            // Max poll exceeded: the rollups were out of reach for minutes, the group went on without us; polling joins it again.
             _health.Down(fault.Error.Reason);
             return;
         }
