@@ -17,10 +17,11 @@ internal sealed class SettlementLoop(
         var asked = wakeup.Asked();
         var outlook = await store.LookAsync(cancel);
         telemetry.Days = outlook.Days;
-        foreach (var day in outlook.Candidates.Union(asked).Order())
+        foreach (var day in outlook.Candidates.Union(asked.Keys).Order())
         {
-            await CloseAsync(day, asked.Contains(day), cancel);
-            wakeup.Answered(day);
+            var isAsked = asked.TryGetValue(day, out var question);
+            await CloseAsync(day, isAsked, cancel);
+            if (isAsked) wakeup.Answered(day, question);
         }
         return null;
     }
@@ -60,11 +61,13 @@ internal sealed class SettlementLoop(
 
     private static async Task WaitAsync(ISettlementSession session, DayFacts facts, ClosingDecision decision, CancellationToken cancel)
     {
-        var record = facts.Record with { Status = decision.Status, Detail = decision.Detail };
+        // A repair that met a dead letter was not in vain: once that is decided, repairs begin anew.
+        var record = decision.Refusal == CloseRefusal.DeadLetters ? facts.Record with { Repairs = 0, RepairAttempt = null } : facts.Record;
         // Of a posted day the record says which attempt is in the books, and keeps saying it.
-        if (record == facts.Record || facts.Record.PostedAt is not null) return;
+        if (facts.Record.PostedAt is null) record = record with { Status = decision.Status, Detail = decision.Detail };
+        if (record == facts.Record) return;
         List<DayJournalEvent> events =
-            facts.Record.Status != DayStatus.Sealed && decision.Status == DayStatus.Sealed ? [new DaySealed(facts.Attempt!.Value, decision.Detail)] : [];
+            facts.Record.Status != DayStatus.Sealed && record.Status == DayStatus.Sealed ? [new DaySealed(facts.Attempt!.Value, decision.Detail)] : [];
         await session.SaveDayAsync(facts.Day, record, events, cancel);
         await session.CommitAsync(cancel);
     }

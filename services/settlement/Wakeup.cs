@@ -9,7 +9,9 @@ namespace StreamSettlement.Settlement;
 /// </summary>
 internal sealed class Wakeup(TimeProvider time)
 {
-    private readonly ConcurrentDictionary<BusinessDay, bool> _asked = new();
+    // With the number of the question: one that comes while an earlier one is being answered stays.
+    private readonly ConcurrentDictionary<BusinessDay, long> _asked = new();
+    private long _questions;
     private TaskCompletionSource _signal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Signal() => Volatile.Read(ref _signal).TrySetResult();
@@ -17,14 +19,16 @@ internal sealed class Wakeup(TimeProvider time)
     /// <summary>Has books and target of the day compared even when its newest attempt is posted.</summary>
     public void Ask(BusinessDay day)
     {
-        _asked[day] = true;
+        _asked[day] = Interlocked.Increment(ref _questions);
         Signal();
     }
 
-    /// <returns>Days asked for and not answered yet.</returns>
-    public IReadOnlyList<BusinessDay> Asked() => [.. _asked.Keys.Order()];
+    /// <returns>Days asked for and not answered yet, each with its newest question.</returns>
+    public IReadOnlyDictionary<BusinessDay, long> Asked() => new Dictionary<BusinessDay, long>(_asked);
 
-    public void Answered(BusinessDay day) => _asked.TryRemove(day, out _);
+    public bool IsAsked(BusinessDay day) => _asked.ContainsKey(day);
+
+    public void Answered(BusinessDay day, long question) => _asked.TryRemove(KeyValuePair.Create(day, question));
 
     public async Task WaitAsync(TimeSpan atMost, CancellationToken cancel)
     {

@@ -79,6 +79,9 @@ internal sealed record LetterDecision(LetterStep Step, LetterRow? Row = null, st
     {
         if (command.Letter is not { } id) return Refused("it names no dead letter");
         if (letter is null) return Refused($"there is no dead letter {id}");
+        // PostgreSQL stores none, and would refuse the command each time that it is read again.
+        if (command.By.Contains('\0', StringComparison.Ordinal) || command.Reason?.Contains('\0', StringComparison.Ordinal) == true)
+            return Refused("its name or reason holds the character U+0000");
         var row = LetterRow.Of(letter.Value);
         var decided = $"dead letter {id} was {letter.State.ToString().ToLowerInvariant()} {letter.Decision}";
         if (command.Kind == CommandKind.RedriveDeadLetter)

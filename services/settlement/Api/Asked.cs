@@ -55,7 +55,8 @@ internal sealed class Asked
     public string Reason(string? text)
     {
         var reason = text?.Trim() ?? "";
-        if (reason.Length is 0 or > ReasonMax) Refuse("reason", text, $"a text of at most {ReasonMax} characters");
+        if (reason.Length is 0 or > ReasonMax || reason.Any(symbol => char.IsControl(symbol) && symbol is not ('\n' or '\r' or '\t')))
+            Refuse("reason", text, $"a text of at most {ReasonMax} characters, none of them a control character");
         return reason;
     }
 

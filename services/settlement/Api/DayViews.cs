@@ -25,21 +25,22 @@ internal sealed record StreamView(string Stream, int? Partitions, int SealedPart
 internal sealed record PayoutView(string Kind, long Cells, long Units, Micros AmountMicros);
 
 /// <param name="Refusal">Why the day can't be posted (again) now; null for the moment between balanced and posted.</param>
+/// <param name="Comparing">A close was asked for and books and target have not been compared since.</param>
 /// <param name="Attempt">Newest attempt of the day's markers.</param>
 /// <param name="Repairs">Repairs asked for since the day last balanced.</param>
 /// <param name="OpenLetters">The first of the dead letters that block the day; <c>GET /dead-letters?date=</c> has all.</param>
 /// <param name="Accepted">The accepted difference that the day is posted with; null when it balances or nobody has accepted it.</param>
 internal sealed record DayView(
-    BusinessDay Day, DayStatus Status, CloseRefusal? Refusal, string? Detail, int? Attempt, int Repairs, DateTimeOffset? PostedAt,
+    BusinessDay Day, DayStatus Status, CloseRefusal? Refusal, string? Detail, bool Comparing, int? Attempt, int Repairs, DateTimeOffset? PostedAt,
     IReadOnlyList<StreamView> Streams, Acceptance? Accepted, long OpenDeadLetters, IReadOnlyList<LetterRow> OpenLetters, IReadOnlyList<PayoutView> Payouts, IReadOnlyList<RunRow> Runs,
     IReadOnlyList<JournalEntry> Journal)
 {
-    public static DayView Of(DayPage page)
+    public static DayView Of(DayPage page, Wakeup wakeup)
     {
         var (facts, record) = (page.Facts, page.Facts.Record);
         var decision = Closing.Decide(facts);
         return new DayView(
-            facts.Day, record.Status, decision.Refusal, decision.Detail ?? record.Detail, facts.Attempt, record.Repairs, record.PostedAt,
+            facts.Day, record.Status, decision.Refusal, decision.Detail ?? record.Detail, wakeup.IsAsked(facts.Day), facts.Attempt, record.Repairs, record.PostedAt,
             [.. facts.Streams.Select(StreamView.Of)], facts.Accepted, facts.OpenDeadLetters, page.OpenLetters,
             [.. page.Payouts.Select(payout => new PayoutView(payout.Kind.Name(), payout.Cells, payout.Units, payout.Amount))],
             page.Runs, page.Journal);

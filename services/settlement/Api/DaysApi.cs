@@ -39,11 +39,11 @@ internal static class DaysApi
         return asked.Problem ?? Results.Ok(await query.ListAsync(first, last, most, cancel));
     }
 
-    private static async Task<IResult> ReadAsync(string date, DayQuery query, CancellationToken cancel)
+    private static async Task<IResult> ReadAsync(string date, DayQuery query, Wakeup wakeup, CancellationToken cancel)
     {
         var asked = new Asked();
         var day = asked.Day("date", date);
-        return asked.Problem ?? Results.Ok(DayView.Of(await query.ReadAsync(day, cancel)));
+        return asked.Problem ?? Results.Ok(DayView.Of(await query.ReadAsync(day, cancel), wakeup));
     }
 
     private static Task<IResult> EndAsync(string date, ClaimsPrincipal user, DayCommands commands, CancellationToken cancel) =>
@@ -63,18 +63,18 @@ internal static class DaysApi
             refuse: page => page.Facts.Attempt is null ? $"{page.Facts.Day} has not been ended: end it first, the rows of an open day are still being read" : null);
 
     private static async Task<IResult> AcceptAsync(
-        string date, AcceptRequest request, ClaimsPrincipal user, DayAcceptance acceptance, DayQuery query, CancellationToken cancel)
+        string date, AcceptRequest request, ClaimsPrincipal user, DayAcceptance acceptance, DayQuery query, Wakeup wakeup, CancellationToken cancel)
     {
         var asked = new Asked();
         var (day, reason) = (asked.Day("date", date), asked.Reason(request.Reason));
         if (asked.Problem is { } problem) return problem;
         if (await acceptance.AcceptAsync(day, request.Attempt, OperatorAuth.Name(user), reason, cancel) is { } refusal) return Problems.Refused(refusal);
-        return Results.Accepted($"/days/{day}", DayView.Of(await query.ReadAsync(day, cancel)));
+        return Results.Accepted($"/days/{day}", DayView.Of(await query.ReadAsync(day, cancel), wakeup));
     }
 }
 
 /// <summary>Commands about a day: through the commands topic, so that everybody sees who asked for what.</summary>
-internal sealed class DayCommands(DayQuery query, IControlLog control, SettlementOptions options, TimeProvider time)
+internal sealed class DayCommands(DayQuery query, IControlLog control, Wakeup wakeup, SettlementOptions options, TimeProvider time)
 {
     /// <param name="choose">The command that the day needs, or null when none.</param>
     /// <param name="refuse">Why the day can't have it, or null when it can.</param>
@@ -92,6 +92,6 @@ internal sealed class DayCommands(DayQuery query, IControlLog control, Settlemen
         if (refuse?.Invoke(page) is { } refusal) return Problems.Refused(refusal);
         if (choose(page) is { } kind && !await control.TrySendAsync(new ControlCommand(kind, day, OperatorAuth.NameOrAnonymous(user)), cancel))
             return Problems.NotSent(Topics.Commands);
-        return Results.Accepted($"/days/{day}", DayView.Of(page));
+        return Results.Accepted($"/days/{day}", DayView.Of(page, wakeup));
     }
 }

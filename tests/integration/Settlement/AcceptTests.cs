@@ -80,6 +80,7 @@ public sealed class AcceptTests(SettlementProcess settlement) : IClassFixture<Se
         await OutOfBalanceAsync(day);
         var token = OperatorToken.Mint(Key, "alice", Now);
         await RefusedAsync(day, token, new { reason = " " }, 400, "reason is");
+        await RefusedAsync(day, token, new { reason = "a\0b" }, 400, "control character");
         await RefusedAsync("yesterday", token, new { reason = "because" }, 400, "date is 'yesterday'");
         await RefusedAsync(day, token, new { reason = "because", attempt = 3 }, 409, "at attempt 4 by now");
         await RefusedAsync("2026-11-16", token, new { reason = "because" }, 409, "posted at attempt 1");

@@ -99,6 +99,36 @@ public sealed class BalancingTests(Servers servers)
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Repairs_that_met_a_dead_letter_were_not_in_vain(bool posted)
+    {
+        await using var books = await Books.CreateAsync(servers);
+        await books.ViewsAsync(Day, 1, 10, 5);
+        if (posted) await books.CloseAsync(Day);
+        for (var attempt = 2; attempt <= 4; attempt++)
+        {
+            await books.SealAsync(Day, attempt, missingRows: 1);
+            await books.StepAsync();
+        }
+        Assert.Equal(Limits.RepairAttemptsMax, books.Control.Commands.Count);
+
+        // The last of them brought the row back as a letter, which somebody decides.
+        await books.Database.ExecuteAsync($"""
+            insert into rollup.dead_letter (generation, stream, partition, kafka_offset, incarnation, log_date, reason, detail)
+            values (1, 'view-logs', 0, 7, 1, '{Day}', 'unknown-content', 'test')
+            """, TestContext.Current.CancellationToken);
+        await books.SealAsync(Day, attempt: 5, missingRows: 1);
+        await books.StepAsync();
+        await books.Database.ExecuteAsync(
+            "update rollup.dead_letter set state = 'redriven', decided_by = 'alice', decided_reason = 'test', decided_at = now()", TestContext.Current.CancellationToken);
+        await books.StepAsync();
+
+        Assert.Equal(Limits.RepairAttemptsMax + 1, books.Control.Commands.Count);
+        Assert.Equal(posted ? "Posted" : "Sealed", await books.StatusAsync(Day));
+    }
+
+    [Theory]
     [InlineData("'2026-11-20'", false)]
     [InlineData("null", false)]
     [InlineData("'2026-11-19'", true)]

@@ -138,8 +138,10 @@ public sealed class ClosingTests(Servers servers)
     public async Task A_new_rate_card_prices_the_days_from_its_date_on()
     {
         await using var books = await Books.CreateAsync(servers);
-        await books.ExecuteAsync($"insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '{NextDay}', 'doubled')");
-        await books.ExecuteAsync($"insert into settlement.rate_tier values (100, 0, 2000000)");
+        await books.ExecuteAsync($"""
+            with card as (insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '{NextDay}', 'doubled') returning id)
+            insert into settlement.rate_tier (card_id, from_units, price_micros) select id, from_units, price_micros from card, (values (0, 2000000), (9, 1)) t (from_units, price_micros)
+            """);
         await books.ViewsAsync(Day, 1, 10, 3);
         await books.ViewsAsync(NextDay, 1, 10, 3);
         await books.CloseAsync(Day);
@@ -155,8 +157,7 @@ public sealed class ClosingTests(Servers servers)
         await using var books = await Books.CreateAsync(servers);
         await books.ViewsAsync(Day, 1, 10, 3);
         await books.CloseAsync(Day);
-        await books.ExecuteAsync($"insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '0001-01-01', 'corrected')");
-        await books.ExecuteAsync($"insert into settlement.rate_tier values (100, 0, 900000)");
+        await books.ExecuteAsync($"insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '0001-01-01', 'corrected'); insert into settlement.rate_tier values (100, 0, 900000)");
         await books.CloseAsync(NextDay);
 
         Assert.Equal(["2026-11-20 1 10 view 3 2700000"], await books.PayoutsAsync());

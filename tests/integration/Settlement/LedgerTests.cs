@@ -10,6 +10,7 @@ public sealed class LedgerTests(Servers servers)
     [Theory]
     [InlineData("entry", "kind = kind")]
     [InlineData("posting", "amount_micros = amount_micros + 1")]
+    [InlineData("account", "creator_id = 999 where creator_id = 10")]
     [InlineData("payout_line", "units = 0")]
     [InlineData("run", "attempt = 9")]
     [InlineData("day_event", "type = 'DayPosted'")]
@@ -82,6 +83,27 @@ public sealed class LedgerTests(Servers servers)
             TestContext.Current.CancellationToken);
         Assert.NotEqual("1", await books.ScalarAsync<string>("select xact::text from settlement.entry where id = 50"));
     }
+
+    [Theory]
+    [InlineData("insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '2026-12-01', 'no tiers yet')",
+        "rate card 100 has no tier from 0 units on")]
+    [InlineData(Card + "; insert into settlement.rate_tier values (100, 10, 5)", "rate card 100 has no tier from 0 units on")]
+    [InlineData(CardInDollars + "; insert into settlement.rate_tier values (100, 0, 5)", "rate card 100 is in USD, the books are in KRW")]
+    [InlineData("insert into settlement.rate_tier values (1, 7, 5)", "rate card 1 is in force as it is")]
+    public async Task A_card_that_no_run_could_read_or_that_grows_later_is_refused(string card, string why)
+    {
+        await using var books = await Posted();
+        await RefusedAsync(books, card, why);
+        await RefusedAsync(books, "begin; " + Card + "; insert into settlement.rate_tier values (100, 0, 5); commit; insert into settlement.rate_tier values (100, 9, 4)",
+            "rate card 100 is in force as it is");
+        // What was refused left nothing behind: the next day is priced as before.
+        await books.ViewsAsync("2026-11-21", 1, 10, 2);
+        await books.CloseAsync("2026-11-21");
+        Assert.Equal(7_000_000, await books.ScalarAsync<long>("select amount_micros from settlement.balance where creator_id = 10"));
+    }
+
+    private const string Card = "insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'KRW', '2026-12-01', 'x')";
+    private const string CardInDollars = "insert into settlement.rate_card (id, kind, currency, effective_from, note) values (100, 'view', 'USD', '2026-12-01', 'x')";
 
     private const string OpenEntry = """
         insert into settlement.run (id, log_date, attempt, posted_at, manifest) values (50, '2026-11-20', 2, now(), '{}');

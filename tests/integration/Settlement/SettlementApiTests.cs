@@ -122,6 +122,7 @@ public sealed class SettlementApiTests(SettlementProcess settlement) : IClassFix
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync("/days/2026-11-02/close"));
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync("/days/2026-11-16/repair"));
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync("/days/2026-11-16/close")); // ended: nothing to send
+        await settlement.UntilAsync("2026-11-16", shown => !shown.GetProperty("comparing").GetBoolean());
         var commands = settlement.Commands().Select(command => (command.Kind, command.Day.ToString(), command.By)).ToList();
         Assert.Contains((CommandKind.EndDay, "2026-11-01", "api"), commands);
         Assert.Contains((CommandKind.EndDay, "2026-11-02", "api"), commands);

@@ -63,6 +63,15 @@ public class LetterDecisionTests
     public void Discarding_takes_a_reason(string? reason) =>
         Assert.Contains("a name and a reason", LetterDecision.Of(Command(CommandKind.DiscardDeadLetter) with { Reason = reason }, Letter("hello"u8.ToArray())).Refusal, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("ali\0ce", "a test")]
+    [InlineData("alice", "a\0test")]
+    public void What_could_not_be_written_down_is_refused(string by, string reason)
+    {
+        foreach (var kind in new[] { CommandKind.RedriveDeadLetter, CommandKind.DiscardDeadLetter })
+            Assert.Contains("U+0000", LetterDecision.Of(Command(kind) with { By = by, Reason = reason }, Letter("hello"u8.ToArray())).Refusal, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_discarded_row_is_owed_where_it_belongs() => Assert.Equal(1, Discard(Letter(new SourceRecord { ViewLog = Rows.View() })).Row!.Id);
 

@@ -31,9 +31,21 @@ public class WakeupTests
     {
         var (wakeup, day) = (new Wakeup(_time), BusinessDay.Of(2026, 11, 20));
         wakeup.Ask(day);
-        Assert.Equal([day], wakeup.Asked());
-        Assert.Equal([day], wakeup.Asked());
-        wakeup.Answered(day);
+        Assert.Equal([day], wakeup.Asked().Keys);
+        Assert.True(wakeup.IsAsked(day));
+        wakeup.Answered(day, wakeup.Asked()[day]);
         Assert.Empty(wakeup.Asked());
+        Assert.False(wakeup.IsAsked(day));
+    }
+
+    [Fact]
+    public void A_day_that_is_asked_for_again_while_it_is_answered_stays_asked_for()
+    {
+        var (wakeup, day) = (new Wakeup(_time), BusinessDay.Of(2026, 11, 20));
+        wakeup.Ask(day);
+        var first = wakeup.Asked()[day];
+        wakeup.Ask(day);
+        wakeup.Answered(day, first);
+        Assert.True(wakeup.IsAsked(day));
     }
 }
