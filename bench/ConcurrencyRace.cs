@@ -52,7 +52,7 @@ public class ConcurrencyRace : Race
         await _server.ExecuteAsync("drop database if exists race_crowd with (force)");
         _database = Keep(await _server.DatabaseAsync("race_crowd"));
         _source = Keep(NpgsqlDataSource.Create(_database.ConnectionString));
-        await new RollupStore(_source, "race").PrepareAsync(default);
+        await new RollupStore(_source, "race", TimeProvider.System).PrepareAsync(default);
         await _database.ExecuteAsync("create table content_stat (log_date date, content_id bigint, views bigint, watch_seconds bigint, primary key (log_date, content_id))");
     }
 
@@ -136,7 +136,7 @@ public class ConcurrencyRace : Race
     private async Task<(long Rows, int Deadlocks)> ChunksAsync(Crowd crowd, int writer, Func<bool> goesOn)
     {
         var written = 0L;
-        var store = new RollupStore(_source, $"writer {writer}");
+        var store = new RollupStore(_source, $"writer {writer}", TimeProvider.System);
         var claims = new ClaimCache(48L << 20);
         var builder = new ChunkBuilder(claims, ChunkLimits.Default);
         // More writers than partitions there are not in a group: here each has one of its own, and only the order of keys protects them.

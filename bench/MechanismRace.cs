@@ -48,7 +48,7 @@ public class MechanismRace : Race
         await _postgres.ExecuteAsync("drop database if exists race_mechanism with (force)");
         _database = Keep(await _postgres.DatabaseAsync("race_mechanism"));
         _source = Keep(NpgsqlDataSource.Create(_database.ConnectionString));
-        _store = new RollupStore(_source, "race");
+        _store = new RollupStore(_source, "race", TimeProvider.System);
         await _store.PrepareAsync(default);
         _broker = Keep(await BrokerProcess.StartAsync(State, TimeProvider.System, default));
         await KafkaTopics.EnsureAsync(_broker.Bootstrap, Topics.All(Partitions));

@@ -32,7 +32,9 @@ public static class ControlTopics
 /// <summary>Writes control messages; acknowledged by the broker before a call returns.</summary>
 public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisposable
 {
-    private readonly Lazy<IProducer<string, byte[]>> _producer = new(() =>
+    private volatile Lazy<IProducer<string, byte[]>> _producer = New(bootstrap);
+
+    private static Lazy<IProducer<string, byte[]>> New(string bootstrap) => new(() =>
         KafkaTopics.Knowing(new ProducerBuilder<string, byte[]>(new ProducerConfig
         {
             BootstrapServers = bootstrap,
@@ -58,13 +60,25 @@ public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisp
         if (_producer.IsValueCreated) _producer.Value.Dispose();
     }
 
-    private async Task ProduceAsync(string topic, BusinessDay day, byte[] json, CancellationToken cancel) =>
-        await _producer.Value.ProduceAsync(topic, new Message<string, byte[]>
+    private async Task ProduceAsync(string topic, BusinessDay day, byte[] json, CancellationToken cancel)
+    {
+        var producer = _producer;
+        try
         {
-            Key = day.ToString(),
-            Value = json,
-            Timestamp = new Timestamp(time.GetUtcNow()),
-        }, cancel);
+            await producer.Value.ProduceAsync(topic, new Message<string, byte[]>
+            {
+                Key = day.ToString(),
+                Value = json,
+                Timestamp = new Timestamp(time.GetUtcNow()),
+            }, cancel);
+        }
+        catch (KafkaException fatal) when (fatal.Error.IsFatal)
+        {
+            // A broker lost what it had acknowledged, for example: this producer takes nothing any more, the next call has a new one.
+            if (Interlocked.CompareExchange(ref _producer, New(bootstrap), producer) == producer) producer.Value.Dispose();
+            throw;
+        }
+    }
 }
 
 /// <summary>Reads both control topics on a thread of its own and hands each message to the mediator.</summary>
@@ -82,7 +96,20 @@ internal sealed partial class ControlTopicsReader(
             await Task.Yield();
             await KafkaTopics.EnsureAsync(bootstrap, Topics.All(Limits.PartitionsDefault).Where(topic => topic.Name is Topics.Commands or Topics.Events));
         }, stoppingToken);
-        await Task.Factory.StartNew(() => Read(stoppingToken), stoppingToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        while (true)
+        {
+            try
+            {
+                await Task.Factory.StartNew(() => Read(stoppingToken), stoppingToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                return;
+            }
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Whatever it was: a service that goes on deaf would never end a day again.
+                Broken(log, fault, fault.Message);
+                await Task.Delay(RetryAfter, time, stoppingToken);
+            }
+        }
     }
 
     private void Read(CancellationToken stop)
@@ -173,6 +200,9 @@ internal sealed partial class ControlTopicsReader(
 
     [LoggerMessage(413, LogLevel.Error, "{Topic}@{Offset} could not be handled, trying again")]
     private static partial void Failed(ILogger log, Exception fault, string topic, long offset);
+
+    [LoggerMessage(415, LogLevel.Error, "control topics can't be read, beginning anew: {Reason}")]
+    private static partial void Broken(ILogger log, Exception fault, string reason);
 
     [LoggerMessage(414, LogLevel.Warning, "{Topic}@{Offset} was handled, but its partition had gone to another instance by then, which handles it again")]
     private static partial void TakenOver(ILogger log, string topic, long offset);

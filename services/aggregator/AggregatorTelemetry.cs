@@ -173,6 +173,8 @@ internal sealed partial class AggregatorTelemetry : IDisposable
 
     public void CommandRefused(CommandKind command, string by, string reason) => LogCommandRefused(_log, command, by, reason);
 
+    public void EndedSessions(long sessions) => LogEndedSessions(_log, sessions);
+
     public void OffsetsWentBack(LogPartition at, long expected, long found) => LogOffsetsWentBack(_log, at, expected, found);
 
     public void ClientSays(string reason) => LogClientSays(_log, reason);
@@ -223,6 +225,9 @@ internal sealed partial class AggregatorTelemetry : IDisposable
 
     [LoggerMessage(215, LogLevel.Information, "{Command} by {By}: {Detail}")]
     private static partial void LogDecided(ILogger log, CommandKind command, string by, string detail);
+
+    [LoggerMessage(217, LogLevel.Warning, "{Sessions} sessions of former owners were ended: they held rows of partitions that are ours now in transactions that can't commit any more")]
+    private static partial void LogEndedSessions(ILogger log, long sessions);
 
     [LoggerMessage(216, LogLevel.Warning, "{Command} by {By} is refused: {Reason}")]
     private static partial void LogCommandRefused(ILogger log, CommandKind command, string by, string reason);

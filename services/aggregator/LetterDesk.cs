@@ -1,8 +1,11 @@
+using Confluent.Kafka;
 using MassTransit;
+using Npgsql;
 using StreamSettlement.Aggregator.Core;
 using StreamSettlement.Aggregator.Sink;
 using StreamSettlement.Aggregator.Source;
 using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Aggregator;
 
@@ -16,6 +19,23 @@ internal sealed class LetterDesk(IRollupStore store, ILog log, AggregatorTelemet
     public async Task HandleAsync(ControlCommand command, CancellationToken cancel)
     {
         if (command.Kind is not (CommandKind.RedriveDeadLetter or CommandKind.DiscardDeadLetter)) return;
+        try
+        {
+            await CarryOutAsync(command, cancel);
+        }
+        catch (Exception fault) when (NeverMends(fault))
+        {
+            // Read again and again it would keep every command behind it from being carried out.
+            await RefuseAsync(command, $"it can't be carried out: {fault.Message}", cancel);
+        }
+    }
+
+    /// <summary>Whether a server has understood what it was asked and will not do it, however often it is asked.</summary>
+    private static bool NeverMends(Exception fault) =>
+        (fault is PostgresException && !Transient.Postgres(fault)) || (fault is KafkaException { Error.IsFatal: false } && !Transient.Kafka(fault));
+
+    private async Task CarryOutAsync(ControlCommand command, CancellationToken cancel)
+    {
         var letter = command.Letter is { } id ? await store.FindLetterAsync(id, cancel) : null;
         var decision = LetterDecision.Of(command, letter);
         switch (decision.Step)
@@ -61,7 +81,7 @@ internal sealed class LetterDesk(IRollupStore store, ILog log, AggregatorTelemet
 }
 
 /// <summary>Awaits the decision's effect: only then the command's offset is stored.</summary>
-internal sealed class LetterConsumer(LetterDesk desk) : IConsumer<ControlCommand>
+internal sealed class LetterConsumer(LetterDesk desk) : MassTransit.IConsumer<ControlCommand>
 {
     public Task Consume(ConsumeContext<ControlCommand> context) => desk.HandleAsync(context.Message, context.CancellationToken);
 }

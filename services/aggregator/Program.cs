@@ -15,7 +15,11 @@ return await ServiceHost.RunAsync<AggregatorOptions>("Aggregator", "http://127.0
     services.AddSingleton<DeadLetterTopics>();
     services.AddSingleton<ILog, KafkaLog>();
     services.AddSingleton<IRollupStore>(provider =>
-        new RollupStore(provider.GetRequiredService<NpgsqlDataSource>(), $"{Environment.MachineName}/{Environment.ProcessId}"));
+        new RollupStore(
+            provider.GetRequiredService<NpgsqlDataSource>(), $"{Environment.MachineName}/{Environment.ProcessId}", provider.GetRequiredService<TimeProvider>())
+        {
+            SessionsEnded = provider.GetRequiredService<AggregatorTelemetry>().EndedSessions,
+        });
     services.AddSingleton<AggregatorLoop>();
     services.AddHostedService<AggregatorService>();
 });

@@ -27,10 +27,13 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
         .SetErrorHandler((_, _) => { })
         .Build(), [.. SourceStreams.All.Select(SourceStreams.DeadLetterTopic)]));
 
-    /// <summary>Returns when the broker has acknowledged all of them. After a failure some may stand there already.</summary>
+    /// <summary>
+    /// Returns when the broker has acknowledged all of them. After a failure some may stand there already. Bytes that are too many for a topic with
+    /// the headers added are left out: <c>rollup.dead_letter</c> has them.
+    /// </summary>
     /// <exception cref="KafkaException">Not acknowledged.</exception>
     public async Task ProduceAsync(IReadOnlyList<DeadLetter> letters, CancellationToken cancel) =>
-        await Task.WhenAll(letters.Select(letter => _producer.Value.ProduceAsync(letter.At.Stream.DeadLetterTopic(), Message(letter), cancel)));
+        await Task.WhenAll(letters.Select(letter => ProduceAsync(letter, cancel)));
 
     /// <summary>The original key and value, in the partition of old. Returns when the broker has acknowledged them.</summary>
     /// <exception cref="KafkaException">Not acknowledged.</exception>
@@ -43,7 +46,22 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
         if (_producer.IsValueCreated) _producer.Value.Dispose();
     }
 
-    private Message<byte[]?, byte[]?> Message(DeadLetter letter) => new()
+    private async Task ProduceAsync(DeadLetter letter, CancellationToken cancel)
+    {
+        var topic = letter.At.Stream.DeadLetterTopic();
+        try
+        {
+            await _producer.Value.ProduceAsync(topic, Message(letter, letter.Poison.Detail), cancel);
+        }
+        catch (KafkaException tooLarge) when (tooLarge.Error.Code == ErrorCode.MsgSizeTooLarge)
+        {
+            var without = letter with { Key = null, Value = null };
+            var detail = $"{letter.Poison.Detail}; its {letter.Key?.Length ?? 0} + {letter.Value?.Length ?? 0} bytes are too many for this topic, rollup.dead_letter has them";
+            await _producer.Value.ProduceAsync(topic, Message(without, detail), cancel);
+        }
+    }
+
+    private Message<byte[]?, byte[]?> Message(DeadLetter letter, string detail) => new()
     {
         Key = letter.Key,
         Value = letter.Value,
@@ -51,7 +69,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
         Headers =
         [
             Header(DeadLetterHeaders.Reason, letter.Poison.Reason.Name()),
-            Header(DeadLetterHeaders.Detail, letter.Poison.Detail),
+            Header(DeadLetterHeaders.Detail, detail),
             Header(DeadLetterHeaders.Topic, letter.At.Stream.Topic()),
             Header(DeadLetterHeaders.Partition, letter.At.Partition.ToString(CultureInfo.InvariantCulture)),
             Header(DeadLetterHeaders.Offset, letter.Offset.ToString(CultureInfo.InvariantCulture)),

@@ -9,13 +9,22 @@ namespace StreamSettlement.Aggregator.Sink;
 
 /// <summary>Schema <c>rollup</c> in PostgreSQL.</summary>
 /// <param name="owner">Name of this process in <c>progress.owner</c>, for people.</param>
-internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRollupStore
+internal sealed class RollupStore(NpgsqlDataSource postgres, string owner, TimeProvider time) : IRollupStore
 {
     /// <summary>The generation that the live consumer writes.</summary>
     public const int Generation = 1;
 
     // A server under load must not be given up on: the same chunk would only be sent again.
     private static readonly TimeSpan CommitTimeout = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How long a takeover waits for a transaction that a former owner has begun, before it ends that session: it can't commit any more, and one
+    /// that was halted in its middle would hold the partitions' rows for hours. Default 5 s.
+    /// </summary>
+    public TimeSpan FormerOwnerPatience { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Hears how many sessions of former owners were ended.</summary>
+    public Action<long> SessionsEnded { get; init; } = _ => { };
 
     public Task PrepareAsync(CancellationToken cancel) =>
         PostgresSchema.MigrateAsync(postgres, "rollup", typeof(RollupStore).Assembly, cancel);
@@ -148,6 +157,29 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner) : IRo
     }
 
     private async Task<List<ProgressRow>> RaiseEpochsAsync(NpgsqlConnection connection, LogPartition[] partitions, CancellationToken cancel)
+    {
+        var raising = RaiseAsync(connection, partitions, cancel);
+        try
+        {
+            while (await Task.WhenAny(raising, Task.Delay(FormerOwnerPatience, time, cancel)) != raising) await EndBlockersAsync(connection.ProcessID, cancel);
+        }
+        finally
+        {
+            // The connection takes nothing else before; why it failed is thrown below.
+            await Task.WhenAny(raising);
+        }
+        return await raising;
+    }
+
+    /// <summary>Ends the sessions whose locks <paramref name="waiting"/> waits for. PostgreSQL lets a role end its own sessions.</summary>
+    private async Task EndBlockersAsync(int waiting, CancellationToken cancel)
+    {
+        await using var command = postgres.CreateCommand("select count(*) filter (where pg_terminate_backend(pid)) from unnest(pg_blocking_pids($1)) pid");
+        command.Parameters.Add(new() { Value = waiting });
+        if ((long)(await command.ExecuteScalarAsync(cancel))! is > 0 and var ended) SessionsEnded(ended);
+    }
+
+    private async Task<List<ProgressRow>> RaiseAsync(NpgsqlConnection connection, LogPartition[] partitions, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand("""
             insert into rollup.progress as p (generation, stream, partition, epoch, next_offset, owner)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Confluent.Kafka;
 using StreamSettlement.Aggregator.Core;
@@ -39,6 +40,7 @@ internal sealed class KafkaReader : IDisposable
     private TaskCompletionSource<bool> _release = Answer<bool>();
     private volatile bool _rejoin;
     private bool _closing;
+    private ExceptionDispatchInfo? _handlerFault;
     private LogBatch? _filling;
     private int _batches;
     private long _lookedAt;
@@ -132,6 +134,8 @@ internal sealed class KafkaReader : IDisposable
             _health.Down(fault.Error.Reason);
             return;
         }
+        // Before the record is used: it may be one of a partition that has no start.
+        _handlerFault?.Throw();
         if (record is null)
         {
             // While the loop has others to take, this one may as well be filled: fewer batches for as many records.
@@ -218,10 +222,10 @@ internal sealed class KafkaReader : IDisposable
         }
     }
 
-    private void OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
+    private List<LogPartition> OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
     {
         var revoked = partitions.ConvertAll(partition => PartitionOf(partition.TopicPartition)).FindAll(_assigned.Contains);
-        if (revoked.Count == 0) return;
+        if (revoked.Count == 0) return revoked;
         Flush();
         _release = Answer<bool>();
         _events.Writer.TryWrite(new Revoked(revoked, lost));
@@ -235,6 +239,25 @@ internal sealed class KafkaReader : IDisposable
         }
         if (!lost) StoreOffsets(consumer);
         foreach (var at in revoked) _assigned.Remove(at);
+        return revoked;
+    }
+
+    /// <summary>
+    /// Keeps a handler's fault for the loop: one that reached the client would end the process on the spot, with no word of the cause
+    /// (Confluent.Kafka answers it by an unassign that librdkafka refuses, and throws within the native call).
+    /// </summary>
+    private T? Guarded<T>(Func<T> handler)
+        where T : class
+    {
+        try
+        {
+            return handler();
+        }
+        catch (Exception fault)
+        {
+            _handlerFault ??= ExceptionDispatchInfo.Capture(fault);
+            return null;
+        }
     }
 
     /// <summary>Hands the offsets of committed chunks to the client, which sends them once a second.</summary>
@@ -254,7 +277,8 @@ internal sealed class KafkaReader : IDisposable
             {
                 return question();
             }
-            catch (KafkaException fault) when (Transient.Kafka(fault))
+            // Bad message: what the client makes of an answer without the partition that it had asked for.
+            catch (KafkaException fault) when (Transient.Kafka(fault) || fault.Error.Code == ErrorCode.Local_BadMsg)
             {
                 _health.Down(fault.Error.Reason);
                 _stop.Token.WaitHandle.WaitOne(Pause);
@@ -291,9 +315,10 @@ internal sealed class KafkaReader : IDisposable
         return new ConsumerBuilder<Slice, Slice>(config)
         .SetKeyDeserializer(copy)
         .SetValueDeserializer(copy)
-        .SetPartitionsAssignedHandler(OnAssigned)
-        .SetPartitionsRevokedHandler((consumer, partitions) => OnRevoked(consumer, partitions, lost: false))
-        .SetPartitionsLostHandler((consumer, partitions) => OnRevoked(consumer, partitions, lost: true))
+        .SetPartitionsAssignedHandler((consumer, partitions) =>
+            Guarded(() => OnAssigned(consumer, partitions)) ?? partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset)))
+        .SetPartitionsRevokedHandler((consumer, partitions) => Guarded(() => OnRevoked(consumer, partitions, lost: false)))
+        .SetPartitionsLostHandler((consumer, partitions) => Guarded(() => OnRevoked(consumer, partitions, lost: true)))
         .SetErrorHandler((_, error) =>
         {
             if (error.IsFatal) _events.Writer.TryWrite(new Broken(new KafkaException(error)));

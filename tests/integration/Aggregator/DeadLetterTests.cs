@@ -62,6 +62,24 @@ public sealed class DeadLetterTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_record_that_fills_a_message_is_a_dead_letter_whose_bytes_stand_in_the_table_alone()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        // With the headers of a dead letter it is more than a producer sends by default.
+        var bytes = new byte[999_900];
+        log.Produce(Topics.ViewLogs, 0, "7"u8.ToArray(), bytes);
+        await log.ProduceAsync(TestRows.Of(seed: 42, rows: 200));
+
+        await log.StartAggregatorAsync();
+        await log.CaughtUpAsync();
+        await log.AssertEqualToProducedAsync();
+        Assert.Equal(1, await log.CountAsync("select count(*) from rollup.dead_letter where reason = 'undecodable' and length(value) = 999900"));
+        var told = Assert.Single(log.Read(Topics.ViewLogsDeadLetters));
+        Assert.Null(told.Value);
+        Assert.Contains("999900 bytes are too many", Header(told, "dlq-detail"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_bad_row_published_again_or_read_again_stays_one_open_dead_letter()
     {
         await using var log = await LogUnderTest.StartAsync(servers);

@@ -32,6 +32,23 @@ public sealed class KafkaReaderTests(Servers servers)
         await reader.CloseAsync();
     }
 
+    [Fact]
+    public async Task A_stop_while_an_assignment_waits_for_the_loop_leaves_the_group_and_ends_nothing_else()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        using var telemetry = new AggregatorTelemetry(TimeProvider.System, NullLogger<AggregatorTelemetry>.Instance);
+        var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap };
+        using var reader = new KafkaReader(options, KafkaLog.Group, telemetry, new KafkaHealth(new Readiness(), telemetry, TimeProvider.System), TimeProvider.System);
+        reader.Open();
+        Assert.IsType<Assigned>(await reader.Events.ReadAsync(Token).AsTask().WaitAsync(LogUnderTest.Patience, Token));
+
+        // As SIGTERM while PostgreSQL is away, or a loop that can't take the partitions over: nobody says where to start.
+        await reader.CloseAsync().WaitAsync(LogUnderTest.Patience, Token);
+
+        Assert.False(log.GroupHasMembers());
+        Assert.False(reader.Events.TryPeek(out _), "a stop that was asked for is no fault");
+    }
+
     /// <summary>Whoever asks it waits until it is released.</summary>
     private sealed class HeldClock : TimeProvider, IDisposable
     {

@@ -109,6 +109,22 @@ public sealed class LetterDecisionTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_redrive_that_no_broker_takes_is_refused_and_does_not_keep_the_next_command()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers);
+        await log.StartAggregatorAsync();
+        log.Produce(Topics.ViewLogs, 2, "key"u8.ToArray(), "hello"u8.ToArray());
+        await log.CaughtUpAsync();
+        // As a producer with higher limits may have sent it.
+        await log.Postgres.ExecuteAsync("update rollup.dead_letter set value = convert_to(repeat('x', 2000000), 'UTF8')", Token);
+        var id = await log.CountAsync("select id from rollup.dead_letter");
+        await SendAsync(log, CommandKind.RedriveDeadLetter, id);
+        Assert.Contains("can't be carried out", (await EventAsync(log, EventKind.CommandRefused)).Detail, StringComparison.Ordinal);
+        await SendAsync(log, CommandKind.DiscardDeadLetter, id);
+        await UntilAsync(log, "select state = 'discarded' from rollup.dead_letter");
+    }
+
+    [Fact]
     public async Task A_row_is_asked_of_ingest_and_its_letter_is_closed_so_that_it_may_become_one_again()
     {
         await using var log = await LogUnderTest.StartAsync(servers);

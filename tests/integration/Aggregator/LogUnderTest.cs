@@ -184,6 +184,12 @@ internal sealed class LogUnderTest : IAsyncDisposable
         return admin.ListGroup(KafkaLog.Group, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
     }
 
+    public bool GroupHasMembers()
+    {
+        using var admin = Admin();
+        return admin.ListGroup(KafkaLog.Group, Patience) is { Members.Count: > 0 };
+    }
+
     /// <summary>Every record of a topic with one partition.</summary>
     public IReadOnlyList<Message<byte[], byte[]>> Read(string topic)
     {

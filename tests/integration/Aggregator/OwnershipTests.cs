@@ -139,7 +139,7 @@ public sealed class OwnershipTests(Servers servers)
     {
         await using var postgres = await servers.NewPostgresDatabaseAsync();
         await using var source = Npgsql.NpgsqlDataSource.Create(postgres.ConnectionString);
-        var (zombie, heir) = (new RollupStore(source, "zombie"), new RollupStore(source, "heir"));
+        var (zombie, heir) = (new RollupStore(source, "zombie", TimeProvider.System), new RollupStore(source, "heir", TimeProvider.System));
         var token = TestContext.Current.CancellationToken;
         await zombie.PrepareAsync(token);
         var old = await OwnAsync(zombie);
@@ -153,11 +153,31 @@ public sealed class OwnershipTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_former_owner_that_was_halted_within_its_transaction_does_not_hold_its_heir_up()
+    {
+        await using var postgres = await servers.NewPostgresDatabaseAsync();
+        await using var source = Npgsql.NpgsqlDataSource.Create(postgres.ConnectionString);
+        var ended = 0L;
+        var heir = new RollupStore(source, "heir", TimeProvider.System) { FormerOwnerPatience = TimeSpan.FromMilliseconds(50), SessionsEnded = sessions => ended += sessions };
+        var token = TestContext.Current.CancellationToken;
+        await heir.PrepareAsync(token);
+        var before = await OwnAsync(heir);
+        await using var halted = await source.OpenConnectionAsync(token);
+        await using var transaction = await halted.BeginTransactionAsync(token);
+        await using (var counting = new Npgsql.NpgsqlCommand("update rollup.progress set next_offset = 99", halted)) await counting.ExecuteNonQueryAsync(token);
+
+        var after = await OwnAsync(heir).WaitAsync(LogUnderTest.Patience, token);
+        Assert.Equal((before.Epoch + 1, 0L, 1L), (after.Epoch, after.NextByRollups, ended));
+        var refused = await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => transaction.CommitAsync(token));
+        Assert.True(StreamSettlement.Hosting.Transient.Postgres(refused), "it wakes up to an outage, not to a bug");
+    }
+
+    [Fact]
     public async Task A_commit_whose_answer_was_lost_is_recognised()
     {
         await using var postgres = await servers.NewPostgresDatabaseAsync();
         await using var source = Npgsql.NpgsqlDataSource.Create(postgres.ConnectionString);
-        var store = new RollupStore(source, "owner");
+        var store = new RollupStore(source, "owner", TimeProvider.System);
         var token = TestContext.Current.CancellationToken;
         await store.PrepareAsync(token);
         var chunk = ChunkOf(await OwnAsync(store));
@@ -171,7 +191,7 @@ public sealed class OwnershipTests(Servers servers)
     {
         await using var postgres = await servers.NewPostgresDatabaseAsync();
         await using var source = Npgsql.NpgsqlDataSource.Create(postgres.ConnectionString);
-        var store = new RollupStore(source, "owner");
+        var store = new RollupStore(source, "owner", TimeProvider.System);
         var token = TestContext.Current.CancellationToken;
         await store.PrepareAsync(token);
         await store.CommitAsync(ChunkOf(await OwnAsync(store), offset: 41), token);

@@ -82,7 +82,7 @@ public sealed class AggregatorFaultTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers);
         await using var postgres = NpgsqlDataSource.Create(log.Postgres.ConnectionString);
-        var heir = new RollupStore(postgres, "heir");
+        var heir = new RollupStore(postgres, "heir", TimeProvider.System);
         var (commits, written) = (0, -1L);
         var points = new Points
         {

@@ -39,7 +39,7 @@ internal sealed class AggregatorRun : IAsyncDisposable
         _log = new KafkaLog(options, _events, _deadLetters, _telemetry, outages, Readiness, time);
         // Pooled whatever the test itself does: connections that broke while nobody used them are part of every outage.
         _postgres = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(options.Postgres) { Pooling = true }.ConnectionString);
-        var store = new FaultyStore(new RollupStore(_postgres, "test"), points);
+        var store = new FaultyStore(new RollupStore(_postgres, "test", time), points);
         _running = new AggregatorLoop(new FaultyLog(_log, points), store, options, _telemetry, outages, Readiness, time).RunAsync(_stop.Token);
     }
 

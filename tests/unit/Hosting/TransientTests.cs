@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using Npgsql;
 using StreamSettlement.Hosting;
 
@@ -37,11 +38,27 @@ public sealed class TransientTests
     [InlineData(ErrorCode.NotLeaderForPartition, true)]
     [InlineData(ErrorCode.GroupLoadInProgress, true)]
     [InlineData(ErrorCode.Local_MaxPollExceeded, true)]
+    [InlineData(ErrorCode.Local_UnknownPartition, true)]
+    [InlineData(ErrorCode.MsgSizeTooLarge, false)]
     [InlineData(ErrorCode.TopicAuthorizationFailed, false)]
     [InlineData(ErrorCode.InvalidRequest, false)]
     [InlineData(ErrorCode.Local_Authentication, false)]
     public void Kafka_recovers_by_itself_from_being_away_and_from_moving(ErrorCode code, bool transient) =>
         Assert.Equal(transient, Transient.Kafka(new KafkaException(code)));
+
+    [Theory]
+    [InlineData(ErrorCode.NoError, ErrorCode.InvalidReplicationFactor, true)]
+    [InlineData(ErrorCode.TopicAlreadyExists, ErrorCode.NotController, true)]
+    [InlineData(ErrorCode.NotController, ErrorCode.TopicAuthorizationFailed, false)]
+    public void What_went_well_in_part_is_judged_by_its_parts(ErrorCode one, ErrorCode other, bool transient)
+    {
+        var created = new CreateTopicsException([new() { Topic = "a", Error = one }, new() { Topic = "b", Error = other }]);
+        Assert.Equal(transient, Transient.Kafka(created));
+        var asked = new TopicPartitionOffsetException([Result(one == ErrorCode.TopicAlreadyExists ? ErrorCode.NoError : one), Result(other)]);
+        Assert.Equal(transient, Transient.Kafka(asked));
+
+        static TopicPartitionOffsetError Result(ErrorCode code) => new("a", 0, 0, new Error(code));
+    }
 
     [Fact]
     public void A_fatal_error_of_the_client_never_mends() =>
