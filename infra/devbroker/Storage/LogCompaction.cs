@@ -10,6 +10,9 @@ namespace StreamSettlement.DevBroker.Storage;
 internal sealed class LogCompaction
 {
     private readonly Dictionary<string, long> _newest = [];
+
+    /// <summary>Keys of which an older value stays, in a batch that would not be smaller without it.</summary>
+    private readonly HashSet<string> _held = [];
     private readonly long _tombstonesUntil;
     private readonly long _keptOffset;
 
@@ -63,12 +66,19 @@ internal sealed class LogCompaction
         if (kept.Count == 0) return [];
         var content = new ArrayBufferWriter<byte>();
         foreach (var record in kept) content.Write(set[record.Bytes]);
-        return RecordBatch.WithRecords(bytes, content.WrittenSpan, kept.Count, kept.Max(record => record.Timestamp));
+        var rewritten = RecordBatch.WithRecords(bytes, content.WrittenSpan, kept.Count, kept.Max(record => record.Timestamp));
+        if (rewritten.Length < bytes.Length) return rewritten;
+        // It was compressed. The tombstones of what it still holds come later in the log, and stay.
+        foreach (var record in set.Records)
+            if (!Stays(set, record) && KeyOf(set, record) is { } key)
+                _held.Add(key);
+        return bytes;
     }
 
     private bool Stays(RecordSet set, in Record record) =>
         KeyOf(set, record) is not { } key
-        || (_newest[key] == record.Offset && !(record.IsTombstone && record.Timestamp < _tombstonesUntil));
+        || (_newest[key] == record.Offset
+            && !(record.IsTombstone && record.Timestamp < _tombstonesUntil && !_held.Contains(key)));
 
     /// <summary>Byte for character, so that any bytes can be a key of the dictionary.</summary>
     private static string? KeyOf(RecordSet set, in Record record) =>

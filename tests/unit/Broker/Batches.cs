@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using StreamSettlement.DevBroker.Storage;
 
 namespace StreamSettlement.UnitTests.Broker;
@@ -35,6 +36,15 @@ internal static class Batches
         using var all = new MemoryStream();
         for (var i = 0; i < records.Length; i++) Record(all, 1_000 * i, i, records[i].Key, records[i].Value);
         return Of([.. Enumerable.Range(0, records.Length).Select(i => begin + 1_000 * i)], payload: all.ToArray());
+    }
+
+    /// <summary>The same, compressed by gzip.</summary>
+    public static byte[] Zipped(long begin, params (string Key, string? Value)[] records)
+    {
+        var plain = Keyed(begin, records);
+        using var payload = new MemoryStream();
+        using (var zip = new GZipStream(payload, CompressionLevel.Optimal)) zip.Write(plain.AsSpan(RecordBatch.HeaderBytes));
+        return Of([.. Enumerable.Range(0, records.Length).Select(i => begin + 1_000 * i)], attributes: 1, payload: payload.ToArray());
     }
 
     public static byte[] OfCount(int count, long producer = -1, short epoch = -1, int sequence = -1) =>

@@ -82,6 +82,24 @@ public sealed class CompactionTests : IDisposable
         Assert.Equal(["1 ?", "3 a", "4 c"], LogContent.Keys(log));
     }
 
+    /// <summary>Zipped, the batch is smaller whole than with one record less, which is stored as it is.</summary>
+    [Fact]
+    public void A_batch_that_would_grow_stays_whole_and_so_do_the_tombstones_of_what_it_still_holds()
+    {
+        using var log = Open(_limits);
+        var zipped = Batches.Zipped(Batches.Noon, ("a", "1"), ("b", new string('x', 4_000)));
+        log.Append([.. zipped]);
+        log.Append(Batches.Keyed(Batches.Noon, ("c", "1")));
+        log.Append(Batches.Keyed(Batches.Noon, ("a", null), ("c", null)));
+        log.Append(Batches.Keyed(Batches.Noon, ("d", "1")));
+        _time.Advance(TimeSpan.FromHours(1));
+
+        log.Housekeep();
+
+        Assert.Equal(["0 a", "1 b", "3 a", "5 d"], LogContent.Keys(log));
+        Assert.Equal(zipped, LogContent.Batches(log)[0].Bytes);
+    }
+
     [Fact]
     public void A_record_without_a_key_is_refused_and_one_from_before_stays()
     {
