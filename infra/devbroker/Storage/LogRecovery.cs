@@ -31,6 +31,7 @@ internal static class LogRecovery
             producers.Record(batch, now);
             end = batch.LastOffset + 1;
         });
+        last.CutTail();
         if (torn > 0) telemetry.TornTail(last.LogPath, torn, end);
         var start = File.Exists(StartPath(directory)) ? BitConverter.ToInt64(File.ReadAllBytes(StartPath(directory))) : 0;
         // What was deleted may have been all there was, and a power cut may have taken the end.

@@ -8,15 +8,18 @@ internal static class LogRetention
     public static int Expired(Segment[] segments, LogLimits limits, long startOffset, long now)
     {
         var excess = segments.Sum(segment => segment.Length) - limits.RetentionBytes;
+        var count = 0;
         for (var i = 0; i < segments.Length - 1; i++)
         {
             excess -= segments[i].Length;
             var isDeleted = segments[i + 1].BaseOffset <= startOffset;
             // As much goes as can without leaving less than the limit.
             var isTooMuch = limits.RetentionBytes >= 0 && excess >= 0;
-            if (!isDeleted && !isTooMuch && !IsOld(segments[i], limits, now)) return i;
+            if (isDeleted || isTooMuch || IsOld(segments[i], limits, now)) count = i + 1;
+            // One that was compacted to nothing goes with the next.
+            else if (segments[i].Length > 0) break;
         }
-        return segments.Length - 1;
+        return count;
     }
 
     /// <summary>Whether the newest record is older than records are kept.</summary>

@@ -37,6 +37,10 @@ internal sealed class PartitionLog : IDisposable
     private long _endOffset;
     private long _compactedTo = -1;
 
+    /// <summary>When the last segment got its first record, or the log was opened: the broker's time, ms since epoch. By the
+    /// producer's, records of long ago would end a segment with each round of housekeeping.</summary>
+    private long _segmentSince;
+
     /// <summary>Opens a partition's directory, creating it where needed and recovering the last segment.</summary>
     /// <exception cref="IOException">The files can't be opened, or a segment other than the last is damaged.</exception>
     public PartitionLog(string directory, LogLimits limits, TimeProvider time, BrokerTelemetry telemetry)
@@ -46,6 +50,7 @@ internal sealed class PartitionLog : IDisposable
         _time = time;
         _telemetry = telemetry;
         (_segments, _producers, _startOffset, _endOffset) = LogRecovery.Open(directory, Now, telemetry);
+        _segmentSince = Now;
     }
 
     /// <summary>Changed while the log is in use; in force from the next append or round of housekeeping on.</summary>
@@ -107,7 +112,7 @@ internal sealed class PartitionLog : IDisposable
     /// <summary>The first record with the highest timestamp.</summary>
     public TimePosition FindMaxTime()
     {
-        var highest = Volatile.Read(ref _segments).Max(segment => segment.MaxTimestamp);
+        var highest = Volatile.Read(ref _segments).Max(segment => segment.MaxTimestampFrom(StartOffset));
         return highest < 0 ? new TimePosition(-1, -1) : FindTime(highest);
     }
 
@@ -134,6 +139,7 @@ internal sealed class PartitionLog : IDisposable
     {
         lock (_gate)
         {
+            if (_closed) return ErrorCode.UnknownTopicOrPartition;
             if (!_limits.IsDeleted) return ErrorCode.PolicyViolation;
             if (before == -1) before = _endOffset;
             if (before < 0 || before > _endOffset) return ErrorCode.OffsetOutOfRange;
@@ -155,9 +161,14 @@ internal sealed class PartitionLog : IDisposable
             {
                 var last = _segments[^1];
                 var isOld = LogRetention.IsOld(last, _limits, Now)
-                    || (_limits.SegmentMsMax >= 0 && last.FirstTimestamp < Now - _limits.SegmentMsMax);
-                if (last.Length > 0 && isOld) Roll();
+                    || (_limits.SegmentMsMax >= 0 && _segmentSince < Now - _limits.SegmentMsMax);
+                // Before a segment is begun, which a full disk refuses: this gives space back.
                 DeleteSegments();
+                if (last.Length > 0 && isOld)
+                {
+                    Roll();
+                    DeleteSegments();
+                }
             }
             if (_limits.IsCompacted) Compact();
         }
@@ -261,6 +272,7 @@ internal sealed class PartitionLog : IDisposable
         batch = batch with { BaseOffset = _endOffset };
         RecordBatch.Place(bytes, _endOffset);
         if (_segments[^1].Length > 0 && _segments[^1].Length + bytes.Length > _limits.SegmentBytesMax) Roll();
+        if (_segments[^1].Length == 0) _segmentSince = Now;
         _segments[^1].Append(bytes, batch);
         _producers.Record(batch, Now);
         Volatile.Write(ref _endOffset, batch.LastOffset + 1);

@@ -27,9 +27,19 @@ internal sealed class Segment : IDisposable
     {
         _directory = directory;
         BaseOffset = baseOffset;
-        _log = File.OpenHandle(LogPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
-        _offsets = new SparseIndex(PathOf(directory, baseOffset, "index"));
-        _times = new SparseIndex(PathOf(directory, baseOffset, "timeindex"));
+        try
+        {
+            _offsets = new SparseIndex(PathOf(directory, baseOffset, "index"));
+            _times = new SparseIndex(PathOf(directory, baseOffset, "timeindex"));
+            // The last, for it is what a start looks for: left behind alone, it would hide what the segment before goes on to take.
+            _log = File.OpenHandle(LogPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        }
+        catch
+        {
+            _offsets?.Dispose();
+            _times?.Dispose();
+            throw;
+        }
     }
 
     public long BaseOffset { get; }
@@ -48,8 +58,17 @@ internal sealed class Segment : IDisposable
 
     public void Append(ReadOnlySpan<byte> bytes, in RecordBatch batch)
     {
-        DiskFile.Write(_log, bytes, _length);
-        Index(batch, _length);
+        try
+        {
+            DiskFile.Write(_log, bytes, _length);
+            Index(batch, _length);
+        }
+        catch
+        {
+            // On a full disk the half of a refused batch would take the space that is needed to free some.
+            CutTail();
+            throw;
+        }
         Volatile.Write(ref _length, _length + bytes.Length);
     }
 
@@ -84,8 +103,10 @@ internal sealed class Segment : IDisposable
     public IEnumerable<(long Position, RecordBatch Batch, byte[] Bytes)> Batches() =>
         Scan(0).Select(found => (found.Position, found.Batch, ReadBatch(found.Position, found.Batch)));
 
-    /// <summary>When its first batch was made, by its producer, ms since epoch; null when it is empty.</summary>
-    public long? FirstTimestamp => Length == 0 ? null : Scan(0).First().Batch.BaseTimestamp;
+    /// <summary>The same of the records at or above an offset.</summary>
+    public long MaxTimestampFrom(long offset) => offset <= BaseOffset ? MaxTimestamp
+        : Scan(_offsets.PositionBelowKey(offset + 1)).Where(found => found.Batch.LastOffset >= offset)
+            .Select(found => MaxTimestampIn(found.Position, found.Batch, offset)).DefaultIfEmpty(-1).Max();
 
     /// <summary>Whole batches from <paramref name="position"/> on, about <paramref name="bytesMax"/> of them.</summary>
     /// <param name="firstSize">Size of the first batch, which is given even when it is larger than the limit.</param>
@@ -101,11 +122,16 @@ internal sealed class Segment : IDisposable
     /// <summary>Ends the segment: nothing is appended any more, its files are on disk.</summary>
     public void Seal()
     {
-        // A write that failed, for want of space, may have left something behind.
-        if (RandomAccess.GetLength(_log) > _length) RandomAccess.SetLength(_log, _length);
+        CutTail();
         // The last entry of the time index vouches for the whole file at the next start.
         _times.Append(_maxTimestamp, _length);
         Flush();
+    }
+
+    /// <summary>Lets go of what is no whole batch.</summary>
+    public void CutTail()
+    {
+        if (RandomAccess.GetLength(_log) > _length) RandomAccess.SetLength(_log, _length);
     }
 
     public void Flush()
@@ -126,9 +152,9 @@ internal sealed class Segment : IDisposable
         return true;
     }
 
-    /// <summary>Reads the file from its start, keeps every whole batch, rebuilds the indexes, cuts off a torn tail.</summary>
-    /// <param name="seen">Called with each kept batch, in order.</param>
-    /// <returns>Bytes cut off.</returns>
+    /// <summary>Reads the file from its start, takes every whole batch, rebuilds the indexes; the file stays as it is.</summary>
+    /// <param name="seen">Called with each batch taken, in order.</param>
+    /// <returns>Bytes after the last of them.</returns>
     public long Recover(Action<RecordBatch> seen)
     {
         _offsets.Clear();
@@ -145,9 +171,7 @@ internal sealed class Segment : IDisposable
             next = batch.LastOffset + 1;
             seen(batch);
         }
-        var torn = fileLength - _length;
-        if (torn > 0) RandomAccess.SetLength(_log, _length);
-        return torn;
+        return fileLength - _length;
     }
 
     /// <summary>
@@ -203,6 +227,11 @@ internal sealed class Segment : IDisposable
             position += batch.Size;
         }
     }
+
+    private long MaxTimestampIn(long position, in RecordBatch batch, long from) =>
+        batch.BaseOffset < from && RecordSet.Read(ReadBatch(position, batch), batch) is { } set
+            ? set.Records.Where(record => record.Offset >= from).Select(record => record.Timestamp).DefaultIfEmpty(-1).Max()
+            : batch.MaxTimestamp;
 
     private byte[] ReadBatch(long position, in RecordBatch batch)
     {

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.IntegrationTests.Broker;
 
@@ -12,6 +13,7 @@ public sealed class DiskFullTests(Servers servers) : BrokerTest(servers)
         await CreateTopic("t", 1, new() { ["segment.bytes"] = "60000", ["retention.ms"] = "-1" });
         using var producer = Producer(config => (config.EnableIdempotence, config.MessageSendMaxRetries) = (false, 0));
         var acknowledged = new List<string>();
+        long length = 0;
 
         await LimitFiles("40000");
         var refused = await Assert.ThrowsAsync<ProduceException<string?, string>>(async () =>
@@ -20,12 +22,14 @@ public sealed class DiskFullTests(Servers servers) : BrokerTest(servers)
         });
         Assert.Equal(ErrorCode.KafkaStorageError, refused.Error.Code);
         Assert.NotEmpty(acknowledged);
+        // What of it was written is given back.
+        Assert.Equal(length, LogLength());
         Assert.Equal(acknowledged, ReadAll("t").Select(record => record.Message.Value));
-        // What still fits is taken: an acknowledged record overwrites the half of a refused one.
+        // What still fits is taken.
         await Produce("short");
 
         await LimitFiles("unlimited");
-        // Too large for this segment: it is sealed with what the refused record left behind its end.
+        // Too large for this segment: the next begins.
         await Produce(new string('y', 25_000));
         Assert.Equal(acknowledged, ReadAll("t").Select(record => record.Message.Value));
         await Restart(kill: true);
@@ -35,7 +39,10 @@ public sealed class DiskFullTests(Servers servers) : BrokerTest(servers)
         {
             await producer.ProduceAsync("t", new() { Value = value }, Token);
             acknowledged.Add(value);
+            length = LogLength();
         }
+
+        long LogLength() => new DirectoryInfo(Path.Combine(State.DataDirectory(BrokerProcess.Name), "logs", "t-0")).GetFiles("*.log").Sum(file => file.Length);
     }
 
     [Fact]

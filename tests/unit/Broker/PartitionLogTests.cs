@@ -132,8 +132,30 @@ public sealed class PartitionLogTests : IDisposable
         var first = Directory.GetFiles(_directory.Path, "*.log").Order().First();
         using (var file = File.OpenWrite(first)) file.SetLength(file.Length - 1);
 
-        var refusal = Assert.Throws<IOException>(() => Open());
-        Assert.Contains(first, refusal.Message, StringComparison.Ordinal);
+        for (var start = 0; start < 2; start++)
+        {
+            var refusal = Assert.Throws<IOException>(() => Open());
+            Assert.Contains(first, refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_segment_that_can_not_be_begun_leaves_nothing_that_hides_later_records()
+    {
+        using (var log = Open())
+        {
+            // Two more would be too much for a segment.
+            while (log.EndOffset < 1_000) log.Append(Batches.OfCount(100));
+            var index = Path.Combine(_directory.Path, $"{log.EndOffset:D20}.index");
+            Directory.CreateDirectory(index);
+            Assert.ThrowsAny<Exception>(() => log.Append(Batches.OfCount(400)));
+            Directory.Delete(index);
+            Assert.Equal(1_000, log.Append(Batches.OfCount(1)).BaseOffset);
+        }
+
+        using var reopened = Open();
+        Assert.Equal(1_001, reopened.EndOffset);
+        Assert.Equal(1_000, LogContent.BaseOffsets(reopened)[^1]);
     }
 
     [Fact]

@@ -75,10 +75,30 @@ public sealed class RetentionTests : IDisposable
     {
         using var log = Filled(_limits with { SegmentMsMax = 500 });
 
+        // Records of long ago, written now: their segment has just begun.
+        log.Housekeep();
+        Assert.Equal(5, Directory.GetFiles(_directory.Path, "*.log").Length);
+        _time.Advance(TimeSpan.FromMilliseconds(501));
         log.Housekeep();
 
         Assert.Equal(6, Directory.GetFiles(_directory.Path, "*.log").Length);
         Assert.Equal(10, LogContent.BaseOffsets(log).Count);
+    }
+
+    [Fact]
+    public void What_was_compacted_to_nothing_holds_up_nothing()
+    {
+        using var log = Open(_limits with { SegmentBytesMax = 1, IsCompacted = true, RetentionMs = 1_000 });
+        for (var i = 0; i < 3; i++) log.Append(Batches.Keyed(Batches.Noon, ("a", "v")));
+        log.Append(Batches.Keyed(Batches.Noon + 60_000, ("b", "v")));
+        log.Append(Batches.Keyed(Batches.Noon + 60_000, ("b", "v")));
+
+        log.Housekeep();
+        Assert.Equal((0, "2 a, 3 b, 4 b"), (log.StartOffset, string.Join(", ", LogContent.Keys(log))));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        log.Housekeep();
+
+        Assert.Equal((3, "3 b, 4 b"), (log.StartOffset, string.Join(", ", LogContent.Keys(log))));
     }
 
     [Theory]
@@ -116,6 +136,25 @@ public sealed class RetentionTests : IDisposable
         Assert.Equal(6, log.StartOffset);
         log.Limits = log.Limits with { IsDeleted = false };
         Assert.Equal(ErrorCode.PolicyViolation, log.DeleteRecords(8));
+        log.Close();
+        Assert.Equal(ErrorCode.UnknownTopicOrPartition, log.DeleteRecords(8));
+    }
+
+    [Theory]
+    [InlineData(0, 1, 300)]
+    [InlineData(1, 1, 300)]
+    [InlineData(2, 3, 250)]
+    [InlineData(3, 3, 250)]
+    [InlineData(4, 5, 200)]
+    [InlineData(6, -1, -1)]
+    public void The_highest_time_is_that_of_a_record_that_is_left(long before, long offset, long timestamp)
+    {
+        using var log = Open(_limits with { SegmentBytesMax = 5_000 });
+        foreach (var times in new long[][] { [100, 300, 150], [250, 120], [200] }) log.Append(Batches.Of(times));
+
+        log.DeleteRecords(before);
+
+        Assert.Equal(new TimePosition(offset, timestamp), log.FindMaxTime());
     }
 
     [Fact]
