@@ -25,14 +25,14 @@ internal sealed class Broker : IDisposable
     {
         _telemetry = telemetry;
         _data = new DataDirectory(options.DataDirectory);
-        _topics = new TopicCatalogue(_data.Path, time, telemetry);
         _offsets = new OffsetStore(_data.Path, telemetry);
-        _listener = new Listener(options.Listen, options.RequestBytesMax, telemetry);
+        _topics = new TopicCatalogue(_data.Path, _offsets, time, telemetry);
+        _listener = new Listener(options.Listen, options.RequestBytesMax, time, telemetry);
         _groups = new GroupCoordinator(_offsets, time, telemetry);
         var advertise = options.Advertise ?? new DnsEndPoint(Address.Address.ToString(), Address.Port);
         Dispatcher = new Dispatcher(
             new MetadataApi(_topics, _data.ClusterId, advertise, options.AutoCreateTopics),
-            new TopicsApi(_topics, _groups), new ConfigsApi(_topics), new ProduceApi(_topics, _data, telemetry), new FetchApi(_topics, time, telemetry),
+            new TopicsApi(_topics), new ConfigsApi(_topics), new ProduceApi(_topics, _data, telemetry), new FetchApi(_topics, time, telemetry),
             new OffsetsApi(_topics, telemetry), new MembershipApi(_groups), new GroupOffsetsApi(_groups, _topics),
             new GroupAdminApi(_groups));
         _housekeeper = new Housekeeper(_topics, time, telemetry);

@@ -1,4 +1,3 @@
-using StreamSettlement.DevBroker.Groups;
 using StreamSettlement.DevBroker.Net;
 using StreamSettlement.DevBroker.Topics;
 using StreamSettlement.DevBroker.Wire;
@@ -6,7 +5,7 @@ using StreamSettlement.DevBroker.Wire;
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>CreateTopics, DeleteTopics, CreatePartitions.</summary>
-internal sealed class TopicsApi(TopicCatalogue topics, GroupCoordinator groups)
+internal sealed class TopicsApi(TopicCatalogue topics)
 {
     public void CreateTopics(Request request, ResponseWriter response)
     {
@@ -43,7 +42,7 @@ internal sealed class TopicsApi(TopicCatalogue topics, GroupCoordinator groups)
             // Asked for by name, a topic is still told with its id.
             var topic = name is null ? topics.Find(id) : topics.Find(name);
             name ??= topic?.Name;
-            var (error, reason) = name is null ? (ErrorCode.UnknownTopicId, $"no topic has the id {id}") : Delete(name);
+            var (error, reason) = name is null ? (ErrorCode.UnknownTopicId, $"no topic has the id {id}") : topics.Delete(name);
             response.String(name);
             if (byId) response.Uuid(topic?.Id ?? id);
             response.Error(error);
@@ -122,14 +121,6 @@ internal sealed class TopicsApi(TopicCatalogue topics, GroupCoordinator groups)
             return (ErrorCode.InvalidReplicaAssignment, $"replicas can only be on node {MetadataApi.NodeId}");
         var partitions = topic.Assignments > 0 ? topic.Assignments : topic.Partitions == -1 ? 1 : topic.Partitions;
         return topics.Create(topic.Name, partitions, topic.Configs, validateOnly);
-    }
-
-    private (ErrorCode Error, string? Reason) Delete(string name)
-    {
-        var result = topics.Delete(name);
-        // A topic that is made again under this name begins anew, and so do those who read it.
-        if (result.Error == ErrorCode.None) groups.ForgetTopic(name);
-        return result;
     }
 
     private sealed record NewTopic(

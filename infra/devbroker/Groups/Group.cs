@@ -129,9 +129,8 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
     /// <summary>Whether this member may commit offsets now.</summary>
     public ErrorCode MayCommit(string memberId, string? instanceId, int generation, long now)
     {
-        // A client that manages its partitions itself, outside of any membership.
-        if (generation < 0 && memberId.Length == 0 && instanceId is null)
-            return _members.Count == 0 ? ErrorCode.None : ErrorCode.UnknownMemberId;
+        // A client that manages its partitions itself, outside of any membership, whatever it calls itself.
+        if (generation < 0 && _members.Count == 0) return ErrorCode.None;
         var known = Find(memberId, instanceId, out var member);
         if (known != ErrorCode.None) return known;
         if (generation != Generation) return ErrorCode.IllegalGeneration;

@@ -115,6 +115,8 @@ internal sealed class GroupCoordinator : IDisposable
             return offsets.Count == 0 ? ErrorCode.GroupIdNotFound : Store(groupId, Forgotten(offsets));
         lock (group.Gate)
         {
+            // By someone else, meanwhile: what has its name now is another.
+            if (group.IsDeleted) return ErrorCode.GroupIdNotFound;
             if (group.State != GroupState.Empty) return ErrorCode.NonEmptyGroup;
             var stored = Store(groupId, Forgotten(offsets));
             if (stored != ErrorCode.None) return stored;
@@ -140,13 +142,6 @@ internal sealed class GroupCoordinator : IDisposable
             lock (group.Gate)
                 if (group.Members.Any(member => member.MayRead(topic))) return ErrorCode.GroupSubscribedToTopic;
         return _offsets.Find(groupId, topic, partition) is { } offset ? Store(groupId, Forgotten([offset])) : ErrorCode.None;
-    }
-
-    /// <summary>Deletes what all groups committed for a topic that is gone.</summary>
-    public void ForgetTopic(string topic)
-    {
-        foreach (var groupId in _offsets.Groups())
-            Store(groupId, Forgotten([.. _offsets.All(groupId).Where(offset => offset.Topic == topic)]));
     }
 
     public static bool IsMetadataLegal(string metadata) => metadata.Length <= OffsetMetadataCharsMax;

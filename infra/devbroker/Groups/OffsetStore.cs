@@ -52,6 +52,14 @@ internal sealed class OffsetStore : IDisposable
         }
     }
 
+    /// <summary>Takes back what all groups committed for a topic.</summary>
+    public void ForgetTopic(string topic)
+    {
+        lock (_gate)
+            Commit([.. _groups.Values.SelectMany(offsets => offsets.Values).Where(offset => offset.Topic == topic)
+                .Select(offset => offset with { Offset = CommittedOffset.None })]);
+    }
+
     public CommittedOffset? Find(string group, string topic, int partition)
     {
         lock (_gate) return _groups.GetValueOrDefault(group)?.GetValueOrDefault((topic, partition));
@@ -121,13 +129,12 @@ internal sealed class OffsetStore : IDisposable
 
     private void Rewrite()
     {
-        using (var whole = new MemoryStream())
-        {
-            foreach (var offsets in _groups.Values) whole.Write(Entry([.. offsets.Values]));
-            AtomicFile.Write(_path, whole.ToArray());
-        }
+        using var whole = new MemoryStream();
+        foreach (var offsets in _groups.Values) whole.Write(Entry([.. offsets.Values]));
+        // The handle with which it was written: one to be opened now could fail, and no commit would have a file.
+        var file = AtomicFile.Replace(_path, whole.ToArray());
         _file.Dispose();
-        _file = OpenFile();
+        _file = file;
         _length = RandomAccess.GetLength(_file);
         _rewriteAt = Math.Max(RewriteFromBytes, 4 * _length);
     }

@@ -13,7 +13,7 @@ internal sealed class Connection(Socket socket, Dispatcher dispatcher, int reque
 {
     private const int FileChunkBytes = 256 * 1024;
 
-    private readonly string _peer = socket.RemoteEndPoint?.ToString() ?? "unknown";
+    private string _peer = "a client";
 
     public async Task Run(CancellationToken stop)
     {
@@ -23,6 +23,9 @@ internal sealed class Connection(Socket socket, Dispatcher dispatcher, int reque
         Request? current = null;
         try
         {
+            // In here: a client may be gone before it is looked at.
+            socket.NoDelay = true;
+            _peer = socket.RemoteEndPoint?.ToString() ?? _peer;
             while (await frames.Next(stop) is { } frame)
             {
                 (current, var refusal) = Request.Parse(frame, _peer, stop);

@@ -7,16 +7,20 @@ namespace StreamSettlement.DevBroker.Net;
 /// <summary>Accepts connections and waits for their end when the broker stops.</summary>
 internal sealed class Listener : IDisposable
 {
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<Task, byte> _running = new();
     private readonly Socket _socket;
     private readonly int _requestBytesMax;
+    private readonly TimeProvider _time;
     private readonly BrokerTelemetry _telemetry;
 
     /// <summary>Binds the address; connections are accepted from <see cref="Run"/> on.</summary>
     /// <exception cref="SocketException">The address is taken or not this machine's.</exception>
-    public Listener(IPEndPoint address, int requestBytesMax, BrokerTelemetry telemetry)
+    public Listener(IPEndPoint address, int requestBytesMax, TimeProvider time, BrokerTelemetry telemetry)
     {
         _requestBytesMax = requestBytesMax;
+        _time = time;
         _telemetry = telemetry;
         _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -38,26 +42,25 @@ internal sealed class Listener : IDisposable
     {
         while (!stop.IsCancellationRequested)
         {
-            Socket client;
             try
             {
-                client = await _socket.AcceptAsync(stop);
+                var client = await _socket.AcceptAsync(stop);
+                var task = new Connection(client, dispatcher, _requestBytesMax, _telemetry).Run(stop);
+                _running[task] = 0;
+                _ = task.ContinueWith(
+                    (ended, running) => ((ConcurrentDictionary<Task, byte>)running!).TryRemove(ended, out _), _running,
+                    CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
             catch (OperationCanceledException)
             {
-                break;
+                // The broker stops.
             }
             catch (SocketException refused)
             {
                 _telemetry.Refused("a client", refused.Message);
-                continue;
+                // Without a file to spare the next attempt fails at once: rather wait for one than spin.
+                await Task.Delay(AfterRefusal, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            client.NoDelay = true;
-            var task = new Connection(client, dispatcher, _requestBytesMax, _telemetry).Run(stop);
-            _running[task] = 0;
-            _ = task.ContinueWith(
-                (ended, running) => ((ConcurrentDictionary<Task, byte>)running!).TryRemove(ended, out _), _running,
-                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
         await Task.WhenAll(_running.Keys);
     }

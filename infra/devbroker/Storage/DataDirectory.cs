@@ -60,8 +60,9 @@ internal sealed class DataDirectory : IDisposable
 
     private void ReserveProducerIds()
     {
-        _identity = _identity with { ProducerIdsFrom = _nextProducerId + ProducerIdsReserved };
-        AtomicFile.Write(IdentityPath, JsonSerializer.SerializeToUtf8Bytes(_identity));
+        var reserved = _identity with { ProducerIdsFrom = _nextProducerId + ProducerIdsReserved };
+        AtomicFile.Write(IdentityPath, JsonSerializer.SerializeToUtf8Bytes(reserved));
+        _identity = reserved;
     }
 
     /// <param name="ProducerIdsFrom">Where a next start goes on.</param>

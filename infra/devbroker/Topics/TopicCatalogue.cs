@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using StreamSettlement.DevBroker.Groups;
 using StreamSettlement.DevBroker.Storage;
 using StreamSettlement.DevBroker.Wire;
 
@@ -16,14 +17,16 @@ internal sealed partial class TopicCatalogue : IDisposable
 
     private readonly Lock _gate = new();
     private readonly string _directory;
+    private readonly OffsetStore _offsets;
     private readonly TimeProvider _time;
     private readonly BrokerTelemetry _telemetry;
     private ImmutableSortedDictionary<string, Topic> _byName =
         ImmutableSortedDictionary.Create<string, Topic>(StringComparer.Ordinal);
 
-    public TopicCatalogue(string dataDirectory, TimeProvider time, BrokerTelemetry telemetry)
+    public TopicCatalogue(string dataDirectory, OffsetStore offsets, TimeProvider time, BrokerTelemetry telemetry)
     {
         _directory = dataDirectory;
+        _offsets = offsets;
         _time = time;
         _telemetry = telemetry;
         if (!File.Exists(CataloguePath)) return;
@@ -55,8 +58,9 @@ internal sealed partial class TopicCatalogue : IDisposable
         if (TopicConfig.Refusal(configs) is { } refusal) return (ErrorCode.InvalidConfig, refusal);
         if (validateOnly) return (ErrorCode.None, null);
         var record = new TopicRecord(name, Guid.NewGuid(), partitions, configs.ToDictionary(pair => pair.Key, pair => pair.Value!));
-        // What a crash left behind of a deleted topic of this name must not come back.
+        // What a crash left behind of a deleted topic of this name must not come back, nor a commit that was under way.
         for (var i = 0; i < partitions; i++) DeleteDirectory(name, i);
+        _offsets.ForgetTopic(name);
         Put(new Topic(record, Open(record, from: 0)));
         _telemetry.TopicCreated(name, partitions);
         return (ErrorCode.None, null);
@@ -72,6 +76,8 @@ internal sealed partial class TopicCatalogue : IDisposable
             topic.Partitions[i].Close();
             DeleteDirectory(name, i);
         }
+        // A topic that is made again under this name begins anew, and so do those who read it.
+        _offsets.ForgetTopic(name);
         _telemetry.TopicDeleted(name);
         return (ErrorCode.None, null);
     });

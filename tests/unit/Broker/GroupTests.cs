@@ -208,9 +208,12 @@ public sealed class GroupTests
         Assert.Equal(ErrorCode.None, _group.MayCommit(leader, null, 1, _now));
     }
 
-    [Fact]
-    public void Anyone_commits_for_a_group_without_members() =>
-        Assert.Equal(ErrorCode.None, _group.MayCommit("", null, -1, _now));
+    [Theory]
+    [InlineData("", null)]
+    [InlineData("", "i-1")]
+    [InlineData("former", null)]
+    public void Anyone_commits_for_a_group_without_members(string member, string? instance) =>
+        Assert.Equal(ErrorCode.None, _group.MayCommit(member, instance, -1, _now));
 
     [Fact]
     public void No_commit_while_assignments_are_made()

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamSettlement.DevBroker;
 using StreamSettlement.DevBroker.Groups;
+using StreamSettlement.DevBroker.Topics;
+using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.UnitTests.Broker;
 
@@ -60,6 +62,20 @@ public sealed class OffsetStoreTests : IDisposable
 
         using var reopened = Open();
         Assert.All(reopened.All("g"), offset => Assert.Equal(2_999, offset.Offset));
+    }
+
+    [Fact]
+    public void A_topic_that_is_made_again_has_no_offsets_of_its_former_self()
+    {
+        using var store = Open();
+        store.Commit([Offset("t", 0, 5), Offset("u", 0, 6)]);
+
+        // The broker was killed between taking the topic away and forgetting what was committed for it.
+        using var topics = new TopicCatalogue(_directory.Path, store, TimeProvider.System, new BrokerTelemetry(NullLogger.Instance));
+        Assert.Equal(ErrorCode.None, topics.Create("t", 1, new Dictionary<string, string?>()).Error);
+
+        Assert.Null(store.Find("g", "t", 0));
+        Assert.Equal(6, store.Find("g", "u", 0)!.Offset);
     }
 
     private OffsetStore Open() => new(_directory.Path, new BrokerTelemetry(NullLogger.Instance));
