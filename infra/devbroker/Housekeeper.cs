@@ -22,19 +22,29 @@ internal sealed class Housekeeper : IDisposable
 
     private void Run()
     {
-        foreach (var topic in _topics.All)
-            for (var i = 0; i < topic.Partitions.Length; i++)
-            {
-                try
-                {
-                    topic.Partitions[i].Housekeep();
-                }
-                catch (IOException failure)
-                {
-                    _telemetry.HousekeepingFailed(topic.Name, i, failure);
-                }
-            }
-        // Only now the next: a round that takes long is not overtaken. Once disposed this does nothing.
-        _timer.Change(Interval, Timeout.InfiniteTimeSpan);
+        try
+        {
+            foreach (var topic in _topics.All)
+                for (var i = 0; i < topic.Partitions.Length; i++)
+                    Run(topic, i);
+        }
+        finally
+        {
+            // Only now the next: a round that takes long is not overtaken. Once disposed this does nothing.
+            _timer.Change(Interval, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void Run(Topic topic, int partition)
+    {
+        try
+        {
+            topic.Partitions[partition].Housekeep();
+        }
+        catch (Exception failure)
+        {
+            // Of whatever kind, say a segment deleted by request while it is compacted: out of a timer it would end the process.
+            _telemetry.HousekeepingFailed(topic.Name, partition, failure);
+        }
     }
 }
