@@ -1,10 +1,3 @@
-using System.Net;
-using StreamSettlement.DevBroker.Api;
-using StreamSettlement.DevBroker.Groups;
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Topics;
-
 namespace StreamSettlement.DevBroker;
 
 /// <summary>The parts of the broker, put together over one data directory.</summary>
@@ -30,7 +23,7 @@ internal sealed class Broker : IDisposable
         _listener = new Listener(options.Listen, options.RequestBytesMax, time, telemetry);
         _groups = new GroupCoordinator(_offsets, time, telemetry);
         var advertise = options.Advertise ?? new DnsEndPoint(Address.Address.ToString(), Address.Port);
-        Dispatcher = new Dispatcher(
+        Apis = new Apis(
             new MetadataApi(_topics, _data.ClusterId, advertise, options.AutoCreateTopics),
             new TopicsApi(_topics), new ConfigsApi(_topics), new ProduceApi(_topics, _data, telemetry), new FetchApi(_topics, time, telemetry),
             new OffsetsApi(_topics, telemetry), new MembershipApi(_groups), new GroupOffsetsApi(_groups, _topics),
@@ -39,14 +32,13 @@ internal sealed class Broker : IDisposable
     }
 
     public IPEndPoint Address => _listener.Address;
-
-    public Dispatcher Dispatcher { get; }
+    public Apis Apis { get; }
 
     /// <summary>Serves until <paramref name="stop"/>, then writes everything to disk.</summary>
     public async Task Run(CancellationToken stop)
     {
         _telemetry.Listening(Address.ToString());
-        await _listener.Run(Dispatcher, stop);
+        await _listener.Run(Apis, stop);
         _topics.Flush();
         _offsets.Flush();
         _telemetry.Stopped();

@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Net;
-using StreamSettlement.DevBroker.Storage;
-
 namespace StreamSettlement.DevBroker;
 
 /// <summary>The command line and the fixed limits.</summary>
@@ -23,7 +19,6 @@ internal sealed record BrokerOptions
 
     /// <summary>What metadata tells clients to connect to; null = the listening address.</summary>
     public DnsEndPoint? Advertise { get; init; }
-
     public bool AutoCreateTopics { get; init; }
 
     /// <summary>Bytes of one request; a longer one closes its connection. Room for the largest batch. Default 17 MiB.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace StreamSettlement.DevBroker;
 
 /// <summary>The broker's log messages, 500 to 599.</summary>

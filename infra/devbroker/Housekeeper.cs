@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Topics;
-
 namespace StreamSettlement.DevBroker;
 
 /// <summary>Every few seconds has each partition let go of what it need not keep.</summary>

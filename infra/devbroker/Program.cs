@@ -1,8 +1,5 @@
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
-using StreamSettlement.DevBroker;
 
 var (options, error) = BrokerOptions.Parse(args);
 if (options is null)

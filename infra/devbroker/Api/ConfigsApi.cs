@@ -1,8 +1,3 @@
-using System.Globalization;
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs: those of topics; the node's are told, not changed.</summary>
@@ -24,32 +19,16 @@ internal sealed class ConfigsApi(TopicCatalogue topics)
     public void Describe(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
-        var wanted = new List<(sbyte Type, string Name, HashSet<string>? Keys)>();
-        for (var left = reader.Count(); left > 0; left--)
+        var wanted = reader.List((ref resource) =>
+            (Type: resource.Int8(), Name: resource.String(), Keys: resource.NullableValues((ref key) => key.String())));
+        var synonyms = reader.Bool(since: 1);
+        response.Int32(0).List(wanted, resource =>
         {
-            var type = reader.Int8();
-            var name = reader.String();
-            var count = reader.ArrayLength();
-            var keys = count < 0 ? null : new HashSet<string>();
-            for (var i = 0; i < count; i++) keys!.Add(reader.String());
-            reader.Tags();
-            wanted.Add((type, name, keys));
-        }
-        var synonyms = request.Version >= 1 && reader.Bool();
-
-        response.Int32(0);
-        response.Array(wanted.Count);
-        foreach (var (type, name, keys) in wanted)
-        {
-            var (error, reason, settings) = Settings(type, name);
-            WriteResource(response, error, reason, type, name);
-            var told = settings.Where(setting => keys is null || keys.Contains(setting.Setting.Name)).ToList();
-            response.Array(told.Count);
-            foreach (var (setting, own) in told)
-                WriteSetting(response, request.Version, setting, own, synonyms, isReadOnly: type == BrokerResource);
-            response.Tags();
-        }
-        response.Tags();
+            var (error, reason, settings) = Settings(resource.Type, resource.Name);
+            var told = settings.Where(setting => resource.Keys?.Contains(setting.Setting.Name) != false);
+            response.Error(error).Reason(reason).Int8(resource.Type).String(resource.Name)
+                .List([.. told], each => WriteSetting(response, each.Setting, each.Own, synonyms, isReadOnly: resource.Type == BrokerResource));
+        }).Tags();
     }
 
     /// <summary>AlterConfigs replaces all settings of a topic, IncrementalAlterConfigs changes the named ones.</summary>
@@ -57,36 +36,22 @@ internal sealed class ConfigsApi(TopicCatalogue topics)
     {
         var incremental = request.Api.Key == ApiKey.IncrementalAlterConfigs;
         var reader = request.Reader();
-        var wanted = new List<(sbyte Type, string Name, List<(Change Change, string Key, string? Value)> Changes)>();
-        for (var left = reader.Count(); left > 0; left--)
+        var wanted = reader.List((ref resource) => (Type: resource.Int8(), Name: resource.String(), Changes: resource.List((ref change) =>
         {
-            var (type, name) = (reader.Int8(), reader.String());
-            var changes = new List<(Change, string, string?)>();
-            for (var count = reader.Count(); count > 0; count--)
-            {
-                var key = reader.String();
-                var change = incremental ? (Change)reader.Int8() : Change.Set;
-                changes.Add((change, key, reader.NullableString()));
-                reader.Tags();
-            }
-            reader.Tags();
-            wanted.Add((type, name, changes));
-        }
+            var key = change.String();
+            return (Change: incremental ? (Change)change.Int8() : Change.Set, Key: key, Value: change.NullableString());
+        })));
         var validateOnly = reader.Bool();
-
-        response.Int32(0);
-        response.Array(wanted.Count);
-        foreach (var (type, name, changes) in wanted)
+        response.Int32(0).List(wanted, resource =>
         {
+            var (type, name, changes) = resource;
             var (error, reason) = type != TopicResource
                 ? (ErrorCode.InvalidRequest, $"resource type {type}: only settings of topics (2) can be changed")
                 : changes.Any(each => !Enum.IsDefined(each.Change))
                     ? (ErrorCode.InvalidRequest, "an operation is unknown: expected 0 set, 1 delete, 2 append, 3 subtract")
                     : topics.Configure(name, now => Changed(incremental ? now : [], changes), validateOnly);
-            WriteResource(response, error, reason, type, name);
-            response.Tags();
-        }
-        response.Tags();
+            response.Error(error).Reason(reason).Int8(type).String(name);
+        }).Tags();
     }
 
     private static Dictionary<string, string?> Changed(
@@ -120,41 +85,12 @@ internal sealed class ConfigsApi(TopicCatalogue topics)
             : (ErrorCode.UnknownTopicOrPartition, $"topic '{name}' does not exist", []);
     }
 
-    private static void WriteResource(ResponseWriter response, ErrorCode error, string? reason, sbyte type, string name)
-    {
-        response.Error(error);
-        response.Reason(reason);
-        response.Int8(type);
-        response.String(name);
-    }
-
-    private static void WriteSetting(
-        ResponseWriter response, short version, TopicConfig.Setting setting, string? own, bool synonyms, bool isReadOnly)
+    private static void WriteSetting(ResponseWriter response, TopicConfig.Setting setting, string? own, bool synonyms, bool isReadOnly)
     {
         var value = own ?? setting.Default;
         var source = own is null ? SetByDefault : SetOnTopic;
-        response.String(setting.Name);
-        response.String(value);
-        response.Bool(isReadOnly);
-        if (version == 0) response.Bool(own is null);
-        else response.Int8(source);
-        response.Bool(false);
-        if (version >= 1)
-        {
-            response.Array(synonyms ? 1 : 0);
-            if (synonyms)
-            {
-                response.String(setting.Name);
-                response.String(value);
-                response.Int8(source);
-                response.Tags();
-            }
-        }
-        if (version >= 3)
-        {
-            response.Int8(setting.Type);
-            response.String(null);
-        }
-        response.Tags();
+        response.String(setting.Name).String(value).Bool(isReadOnly).Bool(own is null, until: 0).Int8(source, since: 1).Bool(false)
+            .List((string[])(synonyms ? [value] : []), same => response.String(setting.Name).String(same).Int8(source), since: 1)
+            .Int8(setting.Type, since: 3).String(null, since: 3);
     }
 }

@@ -1,8 +1,3 @@
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>Fetch: waits until there is enough to send, or for as long as the client allows.</summary>
@@ -17,83 +12,77 @@ internal sealed class FetchApi(TopicCatalogue topics, TimeProvider time, BrokerT
         if (fetch.SessionId != 0)
         {
             // No fetch sessions are kept: the client goes on with full requests, as it does after a broker's restart.
-            Write(request, response, fetch with { Items = [] }, [], ErrorCode.FetchSessionIdNotFound);
+            response.Int32(0).Error(ErrorCode.FetchSessionIdNotFound).Int32(0).Array(0).Tags();
             return;
         }
-        var found = Find(fetch);
         var deadline = time.GetTimestamp() + fetch.WaitMs * (time.TimestampFrequency / 1000);
-        while (!IsEnough(fetch, found) && time.GetElapsedTime(time.GetTimestamp(), deadline) is { Ticks: > 0 } left)
+        while (!Find(fetch) && !request.Stop.IsCancellationRequested
+            && time.GetElapsedTime(time.GetTimestamp(), deadline) is { Ticks: > 0 } left)
         {
             var waiter = new FetchWaiter();
             foreach (var item in fetch.Items) item.Log?.AddWaiter(waiter);
             // What came between the look and the registration has signalled nobody.
-            found = Find(fetch);
-            var appended = !IsEnough(fetch, found) && await waiter.Wait(left, time, request.Stop);
+            if (!Find(fetch)) await waiter.Wait(left, time, request.Stop);
             foreach (var item in fetch.Items) item.Log?.RemoveWaiter(waiter);
-            if (appended) found = Find(fetch);
-            if (request.Stop.IsCancellationRequested) break;
         }
-        Write(request, response, fetch, found, ErrorCode.None);
+        response.Int32(0).Error(ErrorCode.None, since: 7).Int32(0, since: 7)
+            .List(fetch.Topics, topic => response
+                .Uuid(topic.Id, since: 13).String(topic.Name, until: 12)
+                .List(topic.Items, item => Write(response, item)))
+            .Tags();
     }
 
     private FetchRequest Read(Request request)
     {
-        var version = request.Version;
         var reader = request.Reader();
-        if (version <= 14) reader.Int32();
+        if (request.Version <= 14) reader.Int32();
         var waitMs = Math.Clamp(reader.Int32(), 0, WaitMsMax);
-        var minBytes = reader.Int32();
-        var maxBytes = reader.Int32();
-        // More than fits would never be reached.
-        minBytes = Math.Min(minBytes, maxBytes);
+        var (minBytes, maxBytes) = (reader.Int32(), reader.Int32());
         reader.Int8();
-        var sessionId = version >= 7 ? reader.Int32() : 0;
-        if (version >= 7) reader.Int32();
-        var items = new List<FetchItem>();
-        for (var left = reader.Count(); left > 0; left--)
+        var sessionId = reader.Int32(since: 7);
+        reader.Int32(since: 7);
+        var asked = reader.List((ref each) =>
         {
-            var id = version >= 13 ? reader.Uuid() : Guid.Empty;
-            var name = version >= 13 ? "" : reader.String();
-            var topic = version >= 13 ? topics.Find(id) : topics.Find(name);
-            for (var partitions = reader.Count(); partitions > 0; partitions--)
-            {
-                var index = reader.Int32();
-                var epoch = version >= 9 ? reader.Int32() : -1;
-                var offset = reader.Int64();
-                if (version >= 12) reader.Int32();
-                if (version >= 5) reader.Int64();
-                var partitionMaxBytes = reader.Int32();
-                reader.Tags();
-                items.Add(new FetchItem(topic?.Name ?? name, id, index, epoch, offset, partitionMaxBytes, topic?.Partition(index)));
-            }
-            reader.Tags();
-        }
-        return new FetchRequest(waitMs, minBytes, maxBytes, sessionId, items);
+            var id = each.Uuid(since: 13);
+            var name = request.Version >= 13 ? "" : each.String();
+            var topic = request.Version >= 13 ? topics.Find(id) : topics.Find(name);
+            return new FetchTopic(id, name, each.List((ref partition) => ReadItem(ref partition, topic, topic?.Name ?? name)));
+        });
+        // More than fits would never be reached.
+        return new FetchRequest(waitMs, Math.Min(minBytes, maxBytes), maxBytes, sessionId, asked, [.. asked.SelectMany(topic => topic.Items)]);
     }
 
-    private ReadResult[] Find(FetchRequest fetch)
+    private static FetchItem ReadItem(ref RequestReader reader, Topic? topic, string name)
     {
-        var results = new ReadResult[fetch.Items.Count];
-        long bytesLeft = fetch.MaxBytes;
-        var any = false;
-        for (var i = 0; i < results.Length; i++)
+        var index = reader.Int32();
+        var epoch = reader.Int32(since: 9, otherwise: -1);
+        var offset = reader.Int64();
+        reader.Int32(since: 12);
+        reader.Int64(since: 5);
+        return new FetchItem(name, index, epoch, offset, MaxBytes: reader.Int32(), topic?.Partition(index));
+    }
+
+    /// <summary>Looks for what can be sent now.</summary>
+    /// <returns>Whether that is enough: as much as is asked for, or anything to be told at once.</returns>
+    private bool Find(FetchRequest fetch)
+    {
+        long bytes = 0;
+        var anyError = fetch.Items.Length == 0;
+        foreach (var item in fetch.Items)
         {
-            var item = fetch.Items[i];
             // Only the first batch of the whole answer may be over the limits: a large batch must not block a consumer.
-            results[i] = Find(item, (int)Math.Clamp(Math.Min(item.MaxBytes, bytesLeft), 0, int.MaxValue), !any);
-            any |= results[i].Slice.Length > 0;
-            bytesLeft -= results[i].Slice.Length;
+            item.Found = Find(item, (int)Math.Clamp(Math.Min(item.MaxBytes, fetch.MaxBytes - bytes), 0, int.MaxValue), firstAlways: bytes == 0);
+            anyError |= item.Found.Error != ErrorCode.None;
+            bytes += item.Found.Slice.Length;
         }
-        return results;
+        return anyError || bytes >= fetch.MinBytes;
     }
 
     private ReadResult Find(FetchItem item, int bytesMax, bool firstAlways)
     {
         if (item.Log is null)
-            return new ReadResult(
-                item.Name.Length == 0 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition, LogSlice.Empty);
-        if (item.LeaderEpoch > PartitionLog.LeaderEpoch)
-            return new ReadResult(ErrorCode.UnknownLeaderEpoch, LogSlice.Empty);
+            return new ReadResult(item.Name.Length == 0 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition, LogSlice.Empty);
+        if (item.LeaderEpoch > PartitionLog.LeaderEpoch) return new ReadResult(ErrorCode.UnknownLeaderEpoch, LogSlice.Empty);
         try
         {
             return item.Log.Read(item.Offset, bytesMax, firstAlways);
@@ -105,71 +94,21 @@ internal sealed class FetchApi(TopicCatalogue topics, TimeProvider time, BrokerT
         }
     }
 
-    private static bool IsEnough(FetchRequest fetch, ReadResult[] found)
-    {
-        if (found.Length == 0) return true;
-        long bytes = 0;
-        foreach (var result in found)
-        {
-            if (result.Error != ErrorCode.None) return true;
-            bytes += result.Slice.Length;
-        }
-        return bytes >= fetch.MinBytes;
-    }
-
-    private static void Write(
-        Request request, ResponseWriter response, FetchRequest fetch, ReadResult[] found, ErrorCode error)
-    {
-        var version = request.Version;
-        response.Int32(0);
-        if (version >= 7)
-        {
-            response.Error(error);
-            response.Int32(0);
-        }
-        var runs = TopicRuns(fetch.Items);
-        response.Array(runs.Count);
-        foreach (var (first, count) in runs)
-        {
-            if (version >= 13) response.Uuid(fetch.Items[first].TopicId);
-            else response.String(fetch.Items[first].Name);
-            response.Array(count);
-            for (var i = first; i < first + count; i++) WritePartition(response, version, fetch.Items[i], found[i]);
-            response.Tags();
-        }
-        response.Tags();
-    }
-
-    private static void WritePartition(ResponseWriter response, short version, FetchItem item, in ReadResult result)
+    /// <summary>The end of the log twice, since nothing is transactional; no aborted transactions, no other node to read from.</summary>
+    private static void Write(ResponseWriter response, FetchItem item)
     {
         var end = item.Log?.EndOffset ?? -1;
-        response.Int32(item.Partition);
-        response.Error(result.Error);
-        response.Int64(end);
-        response.Int64(end);
-        if (version >= 5) response.Int64(item.Log?.StartOffset ?? -1);
-        // Aborted transactions: none.
-        response.Array(0);
-        if (version >= 11) response.Int32(-1);
-        response.Records(result.Slice);
-        response.Tags();
+        response.Int32(item.Partition).Error(item.Found.Error).Int64(end).Int64(end)
+            .Int64(item.Log?.StartOffset ?? -1, since: 5).Array(0).Int32(-1, since: 11).Records(item.Found.Slice);
     }
 
-    /// <summary>Neighbouring items of the same topic, as the answer groups them.</summary>
-    private static List<(int First, int Count)> TopicRuns(List<FetchItem> items)
+    private sealed record FetchRequest(
+        int WaitMs, int MinBytes, int MaxBytes, int SessionId, List<FetchTopic> Topics, FetchItem[] Items);
+
+    private sealed record FetchTopic(Guid Id, string Name, List<FetchItem> Items);
+
+    private sealed record FetchItem(string Name, int Partition, int LeaderEpoch, long Offset, int MaxBytes, PartitionLog? Log)
     {
-        var runs = new List<(int First, int Count)>();
-        for (var i = 0; i < items.Count; i++)
-        {
-            if (runs.Count > 0 && items[runs[^1].First] is var first && first.TopicId == items[i].TopicId && first.Name == items[i].Name)
-                runs[^1] = (runs[^1].First, runs[^1].Count + 1);
-            else runs.Add((i, 1));
-        }
-        return runs;
+        public ReadResult Found { get; set; }
     }
-
-    private sealed record FetchRequest(int WaitMs, int MinBytes, int MaxBytes, int SessionId, List<FetchItem> Items);
-
-    private sealed record FetchItem(
-        string Name, Guid TopicId, int Partition, int LeaderEpoch, long Offset, int MaxBytes, PartitionLog? Log);
 }

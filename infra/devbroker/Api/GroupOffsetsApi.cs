@@ -1,8 +1,3 @@
-using StreamSettlement.DevBroker.Groups;
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>OffsetCommit, OffsetFetch, OffsetDelete.</summary>
@@ -10,86 +5,46 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
 {
     public void Commit(Request request, ResponseWriter response)
     {
-        var version = request.Version;
         var reader = request.Reader();
-        var groupId = reader.String();
-        var generation = reader.Int32();
-        var memberId = reader.String();
-        var instanceId = version >= 7 ? reader.NullableString() : null;
-        if (version <= 4) reader.Int64();
-        var refusal = groups.MayCommit(groupId, memberId, instanceId, generation);
-
-        var asked = new List<(string Topic, List<(int Partition, ErrorCode Error)> Partitions)>();
-        var accepted = new List<CommittedOffset>();
-        for (var topicsLeft = reader.Count(); topicsLeft > 0; topicsLeft--)
+        var (groupId, generation, memberId) = (reader.String(), reader.Int32(), reader.String());
+        var refusal = groups.MayCommit(groupId, memberId, reader.NullableString(since: 7), generation);
+        if (request.Version <= 4) reader.Int64();
+        var asked = reader.List((ref each) =>
         {
-            var topic = reader.String();
-            var partitions = new List<(int, ErrorCode)>();
-            for (var left = reader.Count(); left > 0; left--)
+            var topic = each.String();
+            return (Name: topic, Partitions: each.List((ref partition) =>
             {
-                var index = reader.Int32();
-                var offset = reader.Int64();
-                var epoch = version >= 6 ? reader.Int32() : -1;
-                var metadata = reader.NullableString() ?? "";
-                reader.Tags();
-                var error = refusal != ErrorCode.None ? refusal
-                    : topics.Partition(topic, index) is null ? ErrorCode.UnknownTopicOrPartition
-                    : !GroupCoordinator.IsMetadataLegal(metadata) ? ErrorCode.OffsetMetadataTooLarge
-                    : ErrorCode.None;
-                partitions.Add((index, error));
-                if (error == ErrorCode.None)
-                    accepted.Add(new CommittedOffset(groupId, topic, index, offset, epoch, metadata));
-            }
-            reader.Tags();
-            asked.Add((topic, partitions));
-        }
-        var stored = groups.Store(groupId, accepted);
+                var offset = new CommittedOffset(
+                    groupId, topic, partition.Int32(), partition.Int64(), partition.Int32(since: 6, otherwise: -1), partition.NullableString() ?? "");
+                return (Offset: offset, Error: refusal != ErrorCode.None ? refusal : Refusal(offset));
+            }));
+        });
+        var accepted = asked.SelectMany(topic => topic.Partitions).Where(each => each.Error == ErrorCode.None);
+        var stored = groups.Store(groupId, [.. accepted.Select(each => each.Offset)]);
 
-        if (version >= 3) response.Int32(0);
-        response.Array(asked.Count);
-        foreach (var (topic, partitions) in asked)
-        {
-            response.String(topic);
-            response.Array(partitions.Count);
-            foreach (var (index, error) in partitions)
-            {
-                response.Int32(index);
-                response.Error(error == ErrorCode.None ? stored : error);
-                response.Tags();
-            }
-            response.Tags();
-        }
-        response.Tags();
+        response.Int32(0, since: 3)
+            .List(asked, topic => response.String(topic.Name)
+                .List(topic.Partitions, each => response
+                    .Int32(each.Offset.Partition).Error(each.Error == ErrorCode.None ? stored : each.Error)))
+            .Tags();
     }
 
     public void Fetch(Request request, ResponseWriter response)
     {
-        var version = request.Version;
         var reader = request.Reader();
-        if (version >= 3) response.Int32(0);
-        if (version < 8)
-        {
-            WriteOffsets(response, version, reader.String(), ReadPartitions(ref reader));
-            if (version >= 2) response.Error(ErrorCode.None);
-        }
+        response.Int32(0, since: 3);
+        if (request.Version < 8)
+            WriteOffsets(response, reader.String(), ReadTopics(ref reader)).Error(ErrorCode.None, since: 2);
         else
         {
-            var count = reader.Count();
-            response.Array(count);
-            for (; count > 0; count--)
+            var asked = reader.List((ref group) =>
             {
-                var groupId = reader.String();
-                if (version >= 9)
-                {
-                    reader.NullableString();
-                    reader.Int32();
-                }
-                response.String(groupId);
-                WriteOffsets(response, version, groupId, ReadPartitions(ref reader));
-                reader.Tags();
-                response.Error(ErrorCode.None);
-                response.Tags();
-            }
+                var id = group.String();
+                group.NullableString(since: 9);
+                group.Int32(since: 9);
+                return (Id: id, Topics: ReadTopics(ref group));
+            });
+            response.List(asked, group => WriteOffsets(response.String(group.Id), group.Id, group.Topics).Error(ErrorCode.None));
         }
         response.Tags();
     }
@@ -99,59 +54,38 @@ internal sealed class GroupOffsetsApi(GroupCoordinator groups, TopicCatalogue to
         var reader = request.Reader();
         var groupId = reader.String();
         var refusal = groups.MayDeleteOffsets(groupId);
-        response.Error(refusal);
-        response.Int32(0);
+        response.Error(refusal).Int32(0);
         if (refusal != ErrorCode.None)
         {
             response.Array(0);
             return;
         }
-        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
+        TopicPartitions.Answer(ref reader, response, (topic, ref partition) =>
         {
             var index = partition.Int32();
-            response.Int32(index);
-            response.Error(topics.Partition(topic, index) is null
+            response.Int32(index).Error(topics.Partition(topic, index) is null
                 ? ErrorCode.UnknownTopicOrPartition
                 : groups.DeleteOffset(groupId, topic, index));
         });
     }
 
-    /// <returns>The partitions asked for; null means all that have an offset.</returns>
-    private static List<(string Topic, int Partition)>? ReadPartitions(ref RequestReader reader)
-    {
-        var topicCount = reader.ArrayLength();
-        if (topicCount < 0) return null;
-        var asked = new List<(string, int)>();
-        for (; topicCount > 0; topicCount--)
-        {
-            var topic = reader.String();
-            for (var left = reader.Count(); left > 0; left--) asked.Add((topic, reader.Int32()));
-            reader.Tags();
-        }
-        return asked;
-    }
+    private ErrorCode Refusal(CommittedOffset offset) =>
+        topics.Partition(offset.Topic, offset.Partition) is null ? ErrorCode.UnknownTopicOrPartition
+        : !GroupCoordinator.IsMetadataLegal(offset.Metadata) ? ErrorCode.OffsetMetadataTooLarge
+        : ErrorCode.None;
 
-    private void WriteOffsets(
-        ResponseWriter response, short version, string groupId, List<(string Topic, int Partition)>? asked)
+    /// <returns>The partitions asked for; null means all that have an offset.</returns>
+    private static List<(string Name, List<int> Partitions)>? ReadTopics(ref RequestReader reader) =>
+        reader.NullableList((ref topic) => (topic.String(), topic.Values((ref partition) => partition.Int32())));
+
+    private ResponseWriter WriteOffsets(ResponseWriter response, string groupId, List<(string Name, List<int> Partitions)>? asked)
     {
-        asked ??= [.. groups.Offsets.All(groupId).Select(offset => (offset.Topic, offset.Partition))];
-        var byTopic = asked.GroupBy(each => each.Topic).ToList();
-        response.Array(byTopic.Count);
-        foreach (var topic in byTopic)
+        asked ??= [.. groups.Offsets.All(groupId).GroupBy(offset => offset.Topic, offset => offset.Partition).Select(topic => (topic.Key, topic.ToList()))];
+        return response.List(asked, topic => response.String(topic.Name).List(topic.Partitions, index =>
         {
-            response.String(topic.Key);
-            response.Array(topic.Count());
-            foreach (var (_, index) in topic)
-            {
-                var known = groups.Offsets.Find(groupId, topic.Key, index);
-                response.Int32(index);
-                response.Int64(known?.Offset ?? -1);
-                if (version >= 5) response.Int32(known?.LeaderEpoch ?? -1);
-                response.String(known?.Metadata ?? "");
-                response.Error(ErrorCode.None);
-                response.Tags();
-            }
-            response.Tags();
-        }
+            var known = groups.Offsets.Find(groupId, topic.Name, index);
+            response.Int32(index).Int64(known?.Offset ?? -1).Int32(known?.LeaderEpoch ?? -1, since: 5)
+                .String(known?.Metadata ?? "").Error(ErrorCode.None);
+        }));
     }
 }

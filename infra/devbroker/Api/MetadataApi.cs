@@ -1,9 +1,3 @@
-using System.Net;
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>What there is and where: ApiVersions, Metadata, DescribeCluster, FindCoordinator. One node is everything.</summary>
@@ -21,95 +15,59 @@ internal sealed class MetadataApi(TopicCatalogue topics, string clusterId, DnsEn
     {
         var served = request.Api.Serves(request.Version);
         // A client of a later version gets the oldest form, with what it may ask instead.
-        if (!served) response.Flexible = false;
-        response.Error(served ? ErrorCode.None : ErrorCode.UnsupportedVersion);
-        response.Array(ApiTable.All.Length);
-        foreach (var api in ApiTable.All)
-        {
-            response.Int16((short)api.Key);
-            response.Int16(api.Advertised);
-            response.Int16(api.Max);
-            response.Tags();
-        }
-        if (served && request.Version >= 1) response.Int32(0);
-        response.Tags();
+        if (!served) (response.Version, response.Flexible) = (0, false);
+        response.Error(served ? ErrorCode.None : ErrorCode.UnsupportedVersion)
+            .List(ApiTable.All, api => response.Int16((short)api.Key).Int16(api.Advertised).Int16(api.Max))
+            .Int32(0, since: 1).Tags();
     }
 
     public void Metadata(Request request, ResponseWriter response)
     {
-        var version = request.Version;
         var wanted = ReadTopics(request);
-        if (version >= 3) response.Int32(0);
-        response.Array(1);
-        WriteNode(response, withRack: version >= 1);
-        if (version >= 2) response.String(clusterId);
-        if (version >= 1) response.Int32(NodeId);
-        response.Array(wanted.Count);
-        foreach (var (error, name, topic) in wanted) WriteTopic(response, version, error, name, topic);
-        if (version is >= 8 and <= 10) response.Int32(OperationsUnknown);
-        if (version >= 13) response.Error(ErrorCode.None);
-        response.Tags();
+        response.Int32(0, since: 3).Array(1);
+        WriteNode(response, rackSince: 1).String(clusterId, since: 2).Int32(NodeId, since: 1)
+            .List(wanted, topic => WriteTopic(response, topic.Error, topic.Name, topic.Topic))
+            .Int32(OperationsUnknown, since: 8, until: 10).Error(ErrorCode.None, since: 13).Tags();
     }
 
     public void DescribeCluster(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
         reader.Bool();
-        var endpoints = request.Version >= 1 ? reader.Int8() : BrokerEndpoints;
+        var endpoints = reader.Int8(since: 1, otherwise: BrokerEndpoints);
         var known = endpoints == BrokerEndpoints;
-        response.Int32(0);
-        response.Error(known ? ErrorCode.None : ErrorCode.UnsupportedEndpointType);
-        response.String(known ? null : $"endpoint type {endpoints}: there are only brokers (1)");
-        if (request.Version >= 1) response.Int8(BrokerEndpoints);
-        response.String(clusterId);
-        response.Int32(NodeId);
-        response.Array(1);
-        WriteNode(response, withRack: true);
-        response.Int32(OperationsUnknown);
-        response.Tags();
+        response.Int32(0).Error(known ? ErrorCode.None : ErrorCode.UnsupportedEndpointType)
+            .String(known ? null : $"endpoint type {endpoints}: there are only brokers (1)")
+            .Int8(BrokerEndpoints, since: 1).String(clusterId).Int32(NodeId).Array(1);
+        WriteNode(response, rackSince: 0).Int32(OperationsUnknown).Tags();
     }
 
     public void FindCoordinator(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
         reader.String();
-        var keyType = request.Version >= 1 ? reader.Int8() : GroupKey;
+        var isGroup = reader.Int8(since: 1, otherwise: GroupKey) == GroupKey;
         reader.Tags();
-        if (request.Version >= 1) response.Int32(0);
-        var isGroup = keyType == GroupKey;
         // A fatal code on purpose: with a retriable one a transactional client would ask forever.
-        response.Error(isGroup ? ErrorCode.None : ErrorCode.TransactionalIdAuthorizationFailed);
-        if (request.Version >= 1) response.String(isGroup ? null : "transactions are not supported by this broker");
-        response.Int32(isGroup ? NodeId : -1);
-        response.String(isGroup ? advertise.Host : "");
-        response.Int32(isGroup ? advertise.Port : -1);
-        response.Tags();
+        response.Int32(0, since: 1).Error(isGroup ? ErrorCode.None : ErrorCode.TransactionalIdAuthorizationFailed)
+            .String(isGroup ? null : "transactions are not supported by this broker", since: 1)
+            .Int32(isGroup ? NodeId : -1).String(isGroup ? advertise.Host : "").Int32(isGroup ? advertise.Port : -1).Tags();
     }
 
-    private void WriteNode(ResponseWriter response, bool withRack)
-    {
-        response.Int32(NodeId);
-        response.String(advertise.Host);
-        response.Int32(advertise.Port);
-        if (withRack) response.String(null);
-        response.Tags();
-    }
+    private ResponseWriter WriteNode(ResponseWriter response, int rackSince) =>
+        response.Int32(NodeId).String(advertise.Host).Int32(advertise.Port).String(null, rackSince).Tags();
 
     private List<(ErrorCode Error, string? Name, Topic? Topic)> ReadTopics(Request request)
     {
-        var version = request.Version;
         var reader = request.Reader();
-        var count = reader.ArrayLength();
-        var asked = new List<(string? Name, Guid Id)>();
-        for (var i = 0; i < count; i++)
+        var asked = reader.NullableList((ref topic) =>
         {
-            var id = version >= 10 ? reader.Uuid() : Guid.Empty;
-            asked.Add((version >= 10 ? reader.NullableString() : reader.String(), id));
-            reader.Tags();
-        }
-        var mayCreate = autoCreate && (version < 4 || reader.Bool());
+            var id = topic.Uuid(since: 10);
+            return (Id: id, Name: request.Version >= 10 ? topic.NullableString() : topic.String());
+        });
+        var mayCreate = autoCreate && (request.Version < 4 || reader.Bool());
         // Version 0 asks for all by an empty list, later ones by none.
-        if (count < 0 || (count == 0 && version == 0))
+        if (asked is null || (asked.Count == 0 && request.Version == 0))
             return [.. topics.All.Select(topic => (ErrorCode.None, (string?)topic.Name, (Topic?)topic))];
         return asked.ConvertAll(each => Find(each.Name, each.Id, mayCreate));
     }
@@ -128,28 +86,10 @@ internal sealed class MetadataApi(TopicCatalogue topics, string clusterId, DnsEn
         return (topic is null ? missing : ErrorCode.None, name, topic);
     }
 
-    private static void WriteTopic(ResponseWriter response, short version, ErrorCode error, string? name, Topic? topic)
-    {
-        response.Error(error);
-        response.String(name ?? (version >= 12 ? null : ""));
-        if (version >= 10) response.Uuid(topic?.Id ?? Guid.Empty);
-        if (version >= 1) response.Bool(false);
-        var partitions = topic?.Partitions.Length ?? 0;
-        response.Array(partitions);
-        for (var i = 0; i < partitions; i++)
-        {
-            response.Error(ErrorCode.None);
-            response.Int32(i);
-            response.Int32(NodeId);
-            if (version >= 7) response.Int32(PartitionLog.LeaderEpoch);
-            response.Array(1);
-            response.Int32(NodeId);
-            response.Array(1);
-            response.Int32(NodeId);
-            if (version >= 5) response.Array(0);
-            response.Tags();
-        }
-        if (version >= 8) response.Int32(OperationsUnknown);
-        response.Tags();
-    }
+    private static void WriteTopic(ResponseWriter response, ErrorCode error, string? name, Topic? topic) => response
+        .Error(error).String(name ?? (response.Version >= 12 ? null : "")).Uuid(topic?.Id ?? Guid.Empty, since: 10).Bool(false, since: 1)
+        .List([.. Enumerable.Range(0, topic?.Partitions.Length ?? 0)], partition => response
+            .Error(ErrorCode.None).Int32(partition).Int32(NodeId).Int32(PartitionLog.LeaderEpoch, since: 7)
+            .Array(1).Int32(NodeId).Array(1).Int32(NodeId).Array(0, since: 5))
+        .Int32(OperationsUnknown, since: 8);
 }

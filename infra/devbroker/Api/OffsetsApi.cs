@@ -1,8 +1,3 @@
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>ListOffsets, OffsetForLeaderEpoch and DeleteRecords.</summary>
@@ -14,22 +9,16 @@ internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetr
 
     public void ListOffsets(Request request, ResponseWriter response)
     {
-        var version = request.Version;
         var reader = request.Reader();
         reader.Int32();
-        if (version >= 2) reader.Int8();
-        if (version >= 2) response.Int32(0);
-        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
+        reader.Int8(since: 2);
+        response.Int32(0, since: 2);
+        TopicPartitions.Answer(ref reader, response, (topic, ref partition) =>
         {
-            var index = partition.Int32();
-            var epoch = version >= 4 ? partition.Int32() : -1;
-            var timestamp = partition.Int64();
-            var (error, found) = Find(topic, index, epoch, timestamp);
-            response.Int32(index);
-            response.Error(error);
-            response.Int64(found.Timestamp);
-            response.Int64(found.Offset);
-            if (version >= 4) response.Int32(found.Offset < 0 ? -1 : PartitionLog.LeaderEpoch);
+            var (index, epoch) = (partition.Int32(), partition.Int32(since: 4, otherwise: -1));
+            var (error, found) = Find(topic, index, epoch, timestamp: partition.Int64());
+            response.Int32(index).Error(error).Int64(found.Timestamp).Int64(found.Offset)
+                .Int32(found.Offset < 0 ? -1 : PartitionLog.LeaderEpoch, since: 4);
         });
         response.Tags();
     }
@@ -37,21 +26,16 @@ internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetr
     public void OffsetForLeaderEpoch(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
-        if (request.Version >= 3) reader.Int32();
+        reader.Int32(since: 3);
         response.Int32(0);
-        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
+        TopicPartitions.Answer(ref reader, response, (topic, ref partition) =>
         {
-            var index = partition.Int32();
-            var current = partition.Int32();
-            var asked = partition.Int32();
+            var (index, current, asked) = (partition.Int32(), partition.Int32(), partition.Int32());
             var log = topics.Partition(topic, index);
             var error = Refusal(log, current);
             // The only epoch there ever was lasts to the end of the log.
             var known = error == ErrorCode.None && asked == PartitionLog.LeaderEpoch;
-            response.Error(error);
-            response.Int32(index);
-            response.Int32(known ? PartitionLog.LeaderEpoch : -1);
-            response.Int64(known ? log!.EndOffset : -1);
+            response.Error(error).Int32(index).Int32(known ? PartitionLog.LeaderEpoch : -1).Int64(known ? log!.EndOffset : -1);
         });
         response.Tags();
     }
@@ -60,13 +44,11 @@ internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetr
     {
         var reader = request.Reader();
         response.Int32(0);
-        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
+        TopicPartitions.Answer(ref reader, response, (topic, ref partition) =>
         {
             var index = partition.Int32();
             var (error, start) = DeleteRecords(topic, index, before: partition.Int64());
-            response.Int32(index);
-            response.Int64(start);
-            response.Error(error);
+            response.Int32(index).Int64(start).Error(error);
         });
         response.Tags();
     }

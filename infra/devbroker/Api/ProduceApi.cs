@@ -1,8 +1,3 @@
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>Produce and InitProducerId.</summary>
@@ -10,15 +5,14 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
 {
     private const string NoTransactions = "transactions are not supported by this broker";
 
-    public Outcome Produce(Request request, ResponseWriter response)
+    public void Produce(Request request, ResponseWriter response)
     {
-        var version = request.Version;
         var reader = request.Reader();
         var transactional = reader.NullableString() is not null;
         var acks = reader.Int16();
         reader.Int32();
         var anyError = false;
-        TopicPartitions.Answer(ref reader, response, (string topic, ref RequestReader partition) =>
+        TopicPartitions.Answer(ref reader, response, (topic, ref partition) =>
         {
             var index = partition.Int32();
             var (start, length) = partition.Extent();
@@ -29,25 +23,21 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
                     ? new AppendResult(ErrorCode.InvalidRequiredAcks, -1, $"acks={acks}: expected -1, 0 or 1")
                     : Append(request, topic, index, log, request.Body.Span.Slice(start, length));
             anyError |= result.Error != ErrorCode.None;
-            WritePartition(response, version, index, result, log?.StartOffset ?? -1);
+            // No time of appending, since timestamps are the producer's.
+            response.Int32(index).Error(result.Error).Int64(result.BaseOffset).Int64(-1)
+                .Int64(log?.StartOffset ?? -1, since: 5).Array(0, since: 8).Reason(result.Reason, since: 8);
         });
-        response.Int32(0);
-        response.Tags();
-        if (acks != 0) return Outcome.Respond;
+        response.Int32(0).Tags();
         // Without an answer the only way to tell of an error is to close the connection.
-        return anyError ? Outcome.Close : Outcome.Silent;
+        if (acks == 0) response.Outcome = anyError ? Outcome.Close : Outcome.Silent;
     }
 
     public void InitProducerId(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
         var transactional = reader.NullableString() is not null;
-        response.Int32(0);
         var (error, id) = transactional ? (ErrorCode.TransactionalIdAuthorizationFailed, -1) : NewProducerId();
-        response.Error(error);
-        response.Int64(id);
-        response.Int16(error == ErrorCode.None ? (short)0 : (short)-1);
-        response.Tags();
+        response.Int32(0).Error(error).Int64(id).Int16(error == ErrorCode.None ? (short)0 : (short)-1).Tags();
     }
 
     private (ErrorCode Error, long Id) NewProducerId()
@@ -79,22 +69,6 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
         {
             telemetry.StorageFailed(topic, index, "written", failure);
             return new AppendResult(ErrorCode.StorageError, -1, failure.Message);
-        }
-    }
-
-    private static void WritePartition(
-        ResponseWriter response, short version, int index, in AppendResult result, long startOffset)
-    {
-        response.Int32(index);
-        response.Error(result.Error);
-        response.Int64(result.BaseOffset);
-        // The time of appending: none, since timestamps are the producer's.
-        response.Int64(-1);
-        if (version >= 5) response.Int64(startOffset);
-        if (version >= 8)
-        {
-            response.Array(0);
-            response.Reason(result.Reason);
         }
     }
 }

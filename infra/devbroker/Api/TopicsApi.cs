@@ -1,7 +1,3 @@
-using StreamSettlement.DevBroker.Net;
-using StreamSettlement.DevBroker.Topics;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Api;
 
 /// <summary>CreateTopics, DeleteTopics, CreatePartitions.</summary>
@@ -10,119 +6,76 @@ internal sealed class TopicsApi(TopicCatalogue topics)
     public void CreateTopics(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
-        var wanted = new List<NewTopic>();
-        for (var left = reader.Count(); left > 0; left--) wanted.Add(ReadTopic(ref reader));
+        var wanted = reader.List(ReadTopic);
         reader.Int32();
-        var validateOnly = request.Version >= 1 && reader.Bool();
-
-        if (request.Version >= 2) response.Int32(0);
-        response.Array(wanted.Count);
-        foreach (var topic in wanted)
+        var validateOnly = reader.Bool(since: 1);
+        response.Int32(0, since: 2).List(wanted, topic =>
         {
             var (error, reason) = Create(topic, validateOnly);
-            response.String(topic.Name);
-            response.Error(error);
-            if (request.Version >= 1) response.Reason(reason);
-        }
+            response.String(topic.Name).Error(error).Reason(reason, since: 1);
+        });
     }
 
     public void DeleteTopics(Request request, ResponseWriter response)
     {
-        var version = request.Version;
         var reader = request.Reader();
-        var byId = version >= 6;
-        if (version >= 1) response.Int32(0);
-        var count = reader.Count();
-        response.Array(count);
-        for (; count > 0; count--)
+        var wanted = request.Version >= 6
+            ? reader.List((ref topic) => (Name: topic.NullableString(), Id: topic.Uuid()))
+            : reader.Values((ref name) => (Name: (string?)name.String(), Id: Guid.Empty));
+        response.Int32(0, since: 1).List(wanted, asked =>
         {
-            var name = byId ? reader.NullableString() : reader.String();
-            var id = byId ? reader.Uuid() : Guid.Empty;
-            if (byId) reader.Tags();
             // Asked for by name, a topic is still told with its id.
-            var topic = name is null ? topics.Find(id) : topics.Find(name);
-            name ??= topic?.Name;
-            var (error, reason) = name is null ? (ErrorCode.UnknownTopicId, $"no topic has the id {id}") : topics.Delete(name);
-            response.String(name);
-            if (byId) response.Uuid(topic?.Id ?? id);
-            response.Error(error);
-            if (version >= 5) response.Reason(reason);
-            response.Tags();
-        }
-        response.Tags();
+            var topic = asked.Name is null ? topics.Find(asked.Id) : topics.Find(asked.Name);
+            var name = asked.Name ?? topic?.Name;
+            var (error, reason) = name is null ? (ErrorCode.UnknownTopicId, $"no topic has the id {asked.Id}") : topics.Delete(name);
+            response.String(name).Uuid(topic?.Id ?? asked.Id, since: 6).Error(error).Reason(reason, since: 5);
+        }).Tags();
     }
 
     public void CreatePartitions(Request request, ResponseWriter response)
     {
         var reader = request.Reader();
-        var wanted = new List<(string Topic, int Total, int Assignments, bool OnThisNode)>();
-        for (var left = reader.Count(); left > 0; left--)
-        {
-            var (name, total, onThisNode) = (reader.String(), reader.Int32(), true);
-            var assignments = reader.ArrayLength();
-            for (var i = 0; i < assignments; i++)
-            {
-                onThisNode &= ReadReplicas(ref reader);
-                reader.Tags();
-            }
-            reader.Tags();
-            wanted.Add((name, total, assignments, onThisNode));
-        }
+        var wanted = reader.List((ref topic) => (Name: topic.String(), Total: topic.Int32(), Assignments: topic.NullableList(ReadReplicas)));
         reader.Int32();
         var validateOnly = reader.Bool();
-
-        response.Int32(0);
-        response.Array(wanted.Count);
-        foreach (var (name, total, assignments, onThisNode) in wanted)
+        response.Int32(0).List(wanted, topic =>
         {
-            var added = total - (topics.Find(name)?.Partitions.Length ?? 0);
-            var (error, reason) = onThisNode && (assignments < 0 || assignments == added)
-                ? topics.Grow(name, total, validateOnly)
+            var added = topic.Total - (topics.Find(topic.Name)?.Partitions.Length ?? 0);
+            var isPossible = topic.Assignments is null || (topic.Assignments.Count == added && topic.Assignments.All(onThisNode => onThisNode));
+            var (error, reason) = isPossible
+                ? topics.Grow(topic.Name, topic.Total, validateOnly)
                 : (ErrorCode.InvalidReplicaAssignment, $"expected {added} replicas, all of them on node {MetadataApi.NodeId}");
-            response.String(name);
-            response.Error(error);
-            response.Reason(reason);
-            response.Tags();
-        }
-        response.Tags();
+            response.String(topic.Name).Error(error).Reason(reason);
+        }).Tags();
     }
 
     private static NewTopic ReadTopic(ref RequestReader reader)
     {
-        var name = reader.String();
-        var partitions = reader.Int32();
-        var replication = reader.Int16();
-        var assignments = reader.Count();
-        var onThisNode = true;
-        for (var i = 0; i < assignments; i++)
+        var (name, partitions, replication) = (reader.String(), reader.Int32(), reader.Int16());
+        var assignments = reader.List((ref assignment) =>
         {
-            reader.Int32();
-            onThisNode &= ReadReplicas(ref reader);
-        }
+            assignment.Int32();
+            return ReadReplicas(ref assignment);
+        });
         var configs = new Dictionary<string, string?>();
-        for (var left = reader.Count(); left > 0; left--) configs[reader.String()] = reader.NullableString();
-        return new NewTopic(name, partitions, replication, assignments, onThisNode, configs);
+        foreach (var (key, value) in reader.List((ref config) => (config.String(), config.NullableString()))) configs[key] = value;
+        return new NewTopic(name, partitions, replication, assignments, configs);
     }
 
     /// <returns>Whether the replicas are one, on the only node.</returns>
-    private static bool ReadReplicas(ref RequestReader reader)
-    {
-        var count = reader.Count();
-        var onThisNode = count == 1;
-        for (; count > 0; count--) onThisNode &= reader.Int32() == MetadataApi.NodeId;
-        return onThisNode;
-    }
+    private static bool ReadReplicas(ref RequestReader reader) => reader.Values((ref node) => node.Int32()) is [MetadataApi.NodeId];
 
     private (ErrorCode Error, string? Reason) Create(NewTopic topic, bool validateOnly)
     {
         if (topic.Replication is not (1 or -1))
             return (ErrorCode.InvalidReplicationFactor, $"replication factor {topic.Replication}: there is one node");
-        if (!topic.OnThisNode)
+        if (topic.Assignments.Contains(false))
             return (ErrorCode.InvalidReplicaAssignment, $"replicas can only be on node {MetadataApi.NodeId}");
-        var partitions = topic.Assignments > 0 ? topic.Assignments : topic.Partitions == -1 ? 1 : topic.Partitions;
+        var partitions = topic.Assignments.Count > 0 ? topic.Assignments.Count : topic.Partitions == -1 ? 1 : topic.Partitions;
         return topics.Create(topic.Name, partitions, topic.Configs, validateOnly);
     }
 
+    /// <param name="Assignments">For each partition whether its replicas can be where they are asked for.</param>
     private sealed record NewTopic(
-        string Name, int Partitions, short Replication, int Assignments, bool OnThisNode, Dictionary<string, string?> Configs);
+        string Name, int Partitions, short Replication, List<bool> Assignments, Dictionary<string, string?> Configs);
 }

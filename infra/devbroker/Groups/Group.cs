@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Groups;
 
 /// <summary>The states of a group, by Apache Kafka's names.</summary>
@@ -26,23 +24,16 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
 
     /// <summary>Static members: instance id to member id.</summary>
     private readonly Dictionary<string, string> _static = [];
-
     private long _joinFrom;
     private long _joinUntil;
     private long _syncUntil;
 
     public Lock Gate { get; } = new();
-
     public string Id { get; } = id;
-
     public GroupState State { get; private set; } = GroupState.Empty;
-
     public int Generation { get; private set; }
-
     public string? ProtocolType { get; private set; }
-
     public string? Protocol { get; private set; }
-
     public string? Leader { get; private set; }
 
     /// <summary>Whether its members speak the protocol of consumers, which tells the topics that they read.</summary>
@@ -50,7 +41,6 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
 
     /// <summary>It is gone; whoever still holds it looks for its successor.</summary>
     public bool IsDeleted { get; set; }
-
     public IReadOnlyCollection<GroupMember> Members => _members.Values;
 
     /// <summary>Takes a member into the next generation; the answer comes when that generation begins.</summary>

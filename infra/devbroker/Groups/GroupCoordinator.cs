@@ -1,6 +1,3 @@
-using System.Collections.Concurrent;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Groups;
 
 /// <summary>What DescribeGroups tells of a group; a group that does not exist is Dead.</summary>
@@ -15,12 +12,10 @@ internal sealed class GroupCoordinator : IDisposable
 {
     /// <summary>Shortest session. Apache Kafka's 6,000 would make whoever tests a killed consumer wait that long.</summary>
     public const int SessionTimeoutMsMin = 1_000;
-
     public const int SessionTimeoutMsMax = 1_800_000;
 
     /// <summary>How long the first member of an empty group waits for others. Apache Kafka's default is 3,000.</summary>
     private const int InitialDelayMs = 100;
-
     private const int OffsetMetadataCharsMax = 4096;
 
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(50);
@@ -40,7 +35,6 @@ internal sealed class GroupCoordinator : IDisposable
     }
 
     public OffsetStore Offsets => _offsets;
-
     private long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
     public Task<JoinResult> Join(string groupId, JoinRequest request)

@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Groups;
 
 /// <summary>A way of assigning partitions that a member offers, with what the assignor needs to know of the member.</summary>
@@ -33,19 +31,12 @@ internal sealed record SyncResult(ErrorCode Error, string? ProtocolType, string?
 internal sealed class GroupMember(string id, JoinRequest request)
 {
     public string Id { get; } = id;
-
     public string? InstanceId { get; } = request.InstanceId;
-
     public string ClientId { get; private set; } = request.ClientId;
-
     public string ClientHost { get; private set; } = request.ClientHost;
-
     public int SessionTimeoutMs { get; private set; } = request.SessionTimeoutMs;
-
     public int RebalanceTimeoutMs { get; private set; } = request.RebalanceTimeoutMs;
-
     public IReadOnlyList<GroupProtocol> Protocols { get; private set; } = request.Protocols;
-
     public byte[] Assignment { get; set; } = [];
 
     /// <summary>When the member is taken for dead unless it is heard of before.</summary>
@@ -62,7 +53,6 @@ internal sealed class GroupMember(string id, JoinRequest request)
 
     /// <summary>A member that waits for our answer can't send a heartbeat, and needs none.</summary>
     public bool Waits => Joining is not null || Syncing is not null;
-
     public void Touch(long now) => ExpiresAt = now + SessionTimeoutMs;
 
     public Task<JoinResult> WaitForJoin(JoinRequest renewed)

@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Groups;
 
 /// <summary>From one generation to the next.</summary>

@@ -1,8 +1,3 @@
-using System.Buffers.Binary;
-using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
-using StreamSettlement.DevBroker.Storage;
-
 namespace StreamSettlement.DevBroker.Groups;
 
 /// <summary>A committed position of a group in one partition; <see cref="None"/> takes back what was committed before.</summary>

@@ -1,15 +1,10 @@
-using System.Buffers;
-using System.Net.Sockets;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Net;
 
 /// <summary>
 /// One client connection. Requests are answered one after the other, in their order, as the protocol demands; whatever
 /// goes wrong here ends this connection only.
 /// </summary>
-internal sealed class Connection(Socket socket, Dispatcher dispatcher, int requestBytesMax, BrokerTelemetry telemetry)
+internal sealed class Connection(Socket socket, Apis apis, int requestBytesMax, BrokerTelemetry telemetry)
 {
     private const int FileChunkBytes = 256 * 1024;
 
@@ -62,22 +57,13 @@ internal sealed class Connection(Socket socket, Dispatcher dispatcher, int reque
     /// <returns>False when the connection is to be closed.</returns>
     private async ValueTask<bool> Answer(Request request, ResponseWriter response)
     {
-        response.Clear();
-        response.Flexible = request.Flexible;
-        response.Int32(0);
-        response.Int32(request.CorrelationId);
+        response.Begin(request.Version, request.Flexible);
+        response.Int32(0).Int32(request.CorrelationId);
         // A client reads the header of this answer before it knows what the broker can do: never flexible.
         if (request.Api.Key != ApiKey.ApiVersions) response.Tags();
-        switch (await dispatcher.Dispatch(request, response))
-        {
-            case Outcome.Respond:
-                await Send(response, request.Stop);
-                return true;
-            case Outcome.Silent:
-                return true;
-            default:
-                return false;
-        }
+        await request.Api.Answer(apis, request, response);
+        if (response.Outcome == Outcome.Respond) await Send(response, request.Stop);
+        return response.Outcome != Outcome.Close;
     }
 
     private async ValueTask Send(ResponseWriter response, CancellationToken stop)

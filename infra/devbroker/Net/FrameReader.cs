@@ -1,8 +1,3 @@
-using System.Buffers;
-using System.Buffers.Binary;
-using System.Net.Sockets;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Net;
 
 /// <summary>

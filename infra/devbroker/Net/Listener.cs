@@ -1,7 +1,3 @@
-using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
-
 namespace StreamSettlement.DevBroker.Net;
 
 /// <summary>Accepts connections and waits for their end when the broker stops.</summary>
@@ -38,14 +34,14 @@ internal sealed class Listener : IDisposable
     /// <summary>The bound address, with the real port when 0 was asked for.</summary>
     public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
 
-    public async Task Run(Dispatcher dispatcher, CancellationToken stop)
+    public async Task Run(Apis apis, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
             try
             {
                 var client = await _socket.AcceptAsync(stop);
-                var task = new Connection(client, dispatcher, _requestBytesMax, _telemetry).Run(stop);
+                var task = new Connection(client, apis, _requestBytesMax, _telemetry).Run(stop);
                 _running[task] = 0;
                 _ = task.ContinueWith(
                     (ended, running) => ((ConcurrentDictionary<Task, byte>)running!).TryRemove(ended, out _), _running,

@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Net;
 
 /// <summary>One request: its header, read, and its body, as received.</summary>
@@ -7,8 +5,7 @@ internal sealed record Request(
     ApiRange Api, short Version, int CorrelationId, string ClientId, string Peer, Memory<byte> Body, CancellationToken Stop)
 {
     public bool Flexible => Api.IsFlexible(Version);
-
-    public RequestReader Reader() => new(Body.Span, Flexible);
+    public RequestReader Reader() => new(Body.Span, Flexible, Version);
 
     /// <summary>Splits a frame into header and body.</summary>
     /// <returns>The request, or a refusal by which the connection is closed.</returns>

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>Replaces small files as a whole: after a crash there is the old content or the new, never half of one.</summary>

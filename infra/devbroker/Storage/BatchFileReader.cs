@@ -1,6 +1,3 @@
-using System.Buffers;
-using Microsoft.Win32.SafeHandles;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>Reads a segment file batch by batch with large reads, checking each batch, for recovery.</summary>

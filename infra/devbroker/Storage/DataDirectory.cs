@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>
@@ -39,9 +37,7 @@ internal sealed class DataDirectory : IDisposable
     }
 
     public string Path { get; }
-
     public string ClusterId => _identity.ClusterId;
-
     private string IdentityPath => File("identity.json");
 
     /// <summary>An id that no producer had before.</summary>
@@ -55,7 +51,6 @@ internal sealed class DataDirectory : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
-
     private string File(string name) => System.IO.Path.Combine(Path, name);
 
     private void ReserveProducerIds()

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>Writes that tell in one way that the disk takes no more.</summary>

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>

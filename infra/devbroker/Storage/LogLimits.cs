@@ -4,9 +4,7 @@ namespace StreamSettlement.DevBroker.Storage;
 internal sealed record LogLimits(long SegmentBytesMax, int BatchBytesMax)
 {
     public long SegmentMsMax { get; init; } = -1;
-
     public long RetentionMs { get; init; } = -1;
-
     public long RetentionBytes { get; init; } = -1;
 
     /// <summary>Of each key only the newest value is kept.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>Opens a partition after a stop of any kind.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>An extent of a segment file: whole record batches, to be sent as they are.</summary>

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Buffers.Binary;
 using K4os.Compression.LZ4;
 
 namespace StreamSettlement.DevBroker.Storage;

@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>What became of a produced batch.</summary>
@@ -17,14 +15,12 @@ internal sealed class PartitionLog : IDisposable
 {
     /// <summary>One node leads everything forever, so that the epoch never moves.</summary>
     public const int LeaderEpoch = 0;
-
     private const long ProducerIdleMaxMs = 24 * 60 * 60 * 1000;
 
     private readonly Lock _gate = new();
 
     /// <summary>Held through a round of housekeeping, which reads much without holding the gate. Taken before the gate.</summary>
     private readonly Lock _housekeeping = new();
-
     private readonly string _directory;
     private readonly TimeProvider _time;
     private readonly BrokerTelemetry _telemetry;
@@ -65,7 +61,6 @@ internal sealed class PartitionLog : IDisposable
 
     /// <summary>The offset that the next record gets; everything below it may be read.</summary>
     public long EndOffset => Volatile.Read(ref _endOffset);
-
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Checks and appends one batch, setting its base offset in place.</summary>

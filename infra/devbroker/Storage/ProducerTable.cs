@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>What the sequence check says of a batch.</summary>

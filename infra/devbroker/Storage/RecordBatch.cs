@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using StreamSettlement.DevBroker.Wire;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>
@@ -19,15 +16,12 @@ internal readonly record struct RecordBatch(
 
     /// <summary>No topic takes larger batches: a stored length above it is damage.</summary>
     public const int SizeMax = 16 << 20;
-
     public const long NoProducer = -1;
-
     private const byte Magic = 2;
     private const int CompressionMask = 0x07;
     private const int CompressionMax = 4;
     private const int TransactionalFlag = 0x10;
     private const int ControlFlag = 0x20;
-
     private const int LengthAt = 8;
     private const int LeaderEpochAt = 12;
     private const int MagicAt = 16;
@@ -40,7 +34,6 @@ internal readonly record struct RecordBatch(
 
     /// <summary>0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.</summary>
     public int Compression => Attributes & CompressionMask;
-
     public bool HasProducer => ProducerId != NoProducer;
 
     /// <summary>The sequence of the last record; sequences go on at 0 after the largest int.</summary>

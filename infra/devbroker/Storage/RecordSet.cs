@@ -13,7 +13,6 @@ internal sealed class RecordSet
 {
     /// <summary>Bytes of records that are decompressed at most: a batch of 1 MiB may claim to hold 255.</summary>
     private const int BytesMax = 64 << 20;
-
     private const int Uncompressed = 0;
     private const int Gzip = 1;
     private const int Lz4 = 3;
@@ -23,9 +22,7 @@ internal sealed class RecordSet
     private int _at;
 
     private RecordSet(byte[] content) => _content = content;
-
     public IReadOnlyList<Record> Records => _records;
-
     public ReadOnlySpan<byte> this[Range place] => _content.AsSpan(place);
 
     /// <param name="stored">The whole batch.</param>

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>
@@ -43,7 +41,6 @@ internal sealed class Segment : IDisposable
     }
 
     public long BaseOffset { get; }
-
     public string LogPath => PathOf(_directory, BaseOffset, "log");
 
     /// <summary>Bytes of whole batches.</summary>

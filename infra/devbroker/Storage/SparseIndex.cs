@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using Microsoft.Win32.SafeHandles;
-
 namespace StreamSettlement.DevBroker.Storage;
 
 /// <summary>
@@ -54,9 +51,7 @@ internal sealed class SparseIndex : IDisposable
 
     /// <summary>The last entry, or (-1, -1).</summary>
     public (long Key, long Position) Last => Count is var count and > 0 ? Read(count - 1) : (-1, -1);
-
     public void Flush() => RandomAccess.FlushToDisk(_file);
-
     public void Dispose() => _file.Dispose();
 
     /// <returns>The number of entries whose field at <paramref name="field"/> is below <paramref name="bound"/>.</returns>

@@ -1,5 +1,3 @@
-using StreamSettlement.DevBroker.Storage;
-
 namespace StreamSettlement.DevBroker.Topics;
 
 /// <summary>What is stored of a topic in topics.json.</summary>
@@ -9,7 +7,6 @@ internal sealed record TopicRecord(string Name, Guid Id, int Partitions, Diction
 internal sealed record Topic(TopicRecord Record, PartitionLog[] Partitions)
 {
     public string Name => Record.Name;
-
     public Guid Id => Record.Id;
 
     public PartitionLog? Partition(int index) =>

@@ -1,9 +1,5 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.RegularExpressions;
-using StreamSettlement.DevBroker.Groups;
-using StreamSettlement.DevBroker.Storage;
-using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.DevBroker.Topics;
 
@@ -36,13 +32,9 @@ internal sealed partial class TopicCatalogue : IDisposable
     }
 
     public IEnumerable<Topic> All => Volatile.Read(ref _byName).Values;
-
     private string CataloguePath => Path.Combine(_directory, "topics.json");
-
     public Topic? Find(string name) => Volatile.Read(ref _byName).GetValueOrDefault(name);
-
     public Topic? Find(Guid id) => All.FirstOrDefault(topic => topic.Id == id);
-
     public PartitionLog? Partition(string topic, int index) => Find(topic)?.Partition(index);
 
     /// <summary>Creates a topic, or only checks whether it could be.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using StreamSettlement.DevBroker.Storage;
-
 namespace StreamSettlement.DevBroker.Topics;
 
 /// <summary>The settings that a topic may have, with Apache Kafka's names.</summary>

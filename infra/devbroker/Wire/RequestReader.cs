@@ -1,13 +1,17 @@
-using System.Buffers.Binary;
-using System.Text;
-
 namespace StreamSettlement.DevBroker.Wire;
+
+/// <summary>A request's bytes do not follow the protocol. The connection it came on is closed; no other is touched.</summary>
+internal sealed class MalformedRequestException(string message) : Exception(message);
+
+/// <summary>Reads one element of an array.</summary>
+internal delegate T ElementReader<out T>(ref RequestReader reader);
 
 /// <summary>
 /// Reads the fields of one request from its bytes. With <paramref name="flexible"/>, lengths are compact (unsigned
-/// varint, plus one) and structures end with tagged fields. Every length is checked against what is left.
+/// varint, plus one) and structures end with tagged fields. Every length is checked against what is left. A field with
+/// <c>since</c> is not there, and not read, below that <paramref name="version"/>.
 /// </summary>
-internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible)
+internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible, short version = 0)
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
@@ -16,22 +20,14 @@ internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible)
 
     /// <summary>Bytes read so far.</summary>
     public readonly int Position => _position;
-
     public readonly int Remaining => _body.Length - _position;
 
-    public readonly bool Flexible => flexible;
-
-    public sbyte Int8() => unchecked((sbyte)Take(1)[0]);
-
-    public bool Bool() => Take(1)[0] != 0;
-
+    public sbyte Int8(int since = 0, sbyte otherwise = 0) => version < since ? otherwise : unchecked((sbyte)Take(1)[0]);
+    public bool Bool(int since = 0) => version >= since && Take(1)[0] != 0;
     public short Int16() => BinaryPrimitives.ReadInt16BigEndian(Take(2));
-
-    public int Int32() => BinaryPrimitives.ReadInt32BigEndian(Take(4));
-
-    public long Int64() => BinaryPrimitives.ReadInt64BigEndian(Take(8));
-
-    public Guid Uuid() => new(Take(16), bigEndian: true);
+    public int Int32(int since = 0, int otherwise = 0) => version < since ? otherwise : BinaryPrimitives.ReadInt32BigEndian(Take(4));
+    public long Int64(int since = 0) => version < since ? 0 : BinaryPrimitives.ReadInt64BigEndian(Take(8));
+    public Guid Uuid(int since = 0) => version < since ? Guid.Empty : new(Take(16), bigEndian: true);
 
     /// <summary>Base 128, least significant group first; at most five bytes.</summary>
     public uint UnsignedVarInt()
@@ -47,10 +43,8 @@ internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible)
         throw new MalformedRequestException("a varint has more than five bytes");
     }
 
-    public string String() =>
-        NullableString() ?? throw new MalformedRequestException("a string that must not be null is null");
-
-    public string? NullableString() => Text(flexible ? CompactLength() : Int16());
+    public string String() => NullableString() ?? throw new MalformedRequestException("a string that must not be null is null");
+    public string? NullableString(int since = 0) => version < since ? null : Text(flexible ? CompactLength() : Int16());
 
     /// <summary>A string with a fixed two-byte length whatever the version, as in the request header.</summary>
     public string? FixedNullableString() => Text(Int16());
@@ -78,6 +72,14 @@ internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible)
     /// <returns>The number of elements; 0 when the array is null.</returns>
     public int Count() => Math.Max(0, ArrayLength());
 
+    /// <summary>An array of structures, each with its tagged fields; null reads as empty.</summary>
+    public List<T> List<T>(ElementReader<T> element) => Elements(element, tagged: true) ?? [];
+    public List<T>? NullableList<T>(ElementReader<T> element) => Elements(element, tagged: true);
+
+    /// <summary>An array of plain values, which have no tagged fields.</summary>
+    public List<T> Values<T>(ElementReader<T> element) => Elements(element, tagged: false) ?? [];
+    public List<T>? NullableValues<T>(ElementReader<T> element) => Elements(element, tagged: false);
+
     /// <summary>Skips the tagged fields at the end of a structure: none of those we are sent changes an answer.</summary>
     public void Tags()
     {
@@ -90,6 +92,19 @@ internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible)
             if (size > (uint)Remaining) throw new MalformedRequestException("a tagged field is longer than the request");
             Take((int)size);
         }
+    }
+
+    private List<T>? Elements<T>(ElementReader<T> element, bool tagged)
+    {
+        var count = ArrayLength();
+        if (count < 0) return null;
+        var elements = new List<T>();
+        for (; count > 0; count--)
+        {
+            elements.Add(element(ref this));
+            if (tagged) Tags();
+        }
+        return elements;
     }
 
     private ReadOnlySpan<byte> NullableSpan()

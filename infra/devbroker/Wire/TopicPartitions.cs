@@ -13,9 +13,8 @@ internal static class TopicPartitions
         for (; topics > 0; topics--)
         {
             var name = reader.String();
-            response.String(name);
             var partitions = reader.Count();
-            response.Array(partitions);
+            response.String(name).Array(partitions);
             for (; partitions > 0; partitions--)
             {
                 answer(name, ref reader);

@@ -1,3 +1,4 @@
+using StreamSettlement.DevBroker.Api;
 using StreamSettlement.DevBroker.Wire;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;

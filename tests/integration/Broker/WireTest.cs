@@ -1,3 +1,4 @@
+using StreamSettlement.DevBroker.Api;
 using StreamSettlement.DevBroker.Wire;
 
 namespace StreamSettlement.IntegrationTests.Broker;

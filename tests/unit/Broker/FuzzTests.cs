@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using StreamSettlement.DevBroker;
+using StreamSettlement.DevBroker.Api;
 using StreamSettlement.DevBroker.Net;
 using StreamSettlement.DevBroker.Wire;
 
@@ -90,14 +91,13 @@ public sealed class FuzzTests : IDisposable
     /// <returns>False when it was refused as malformed, or its kind or version is not served.</returns>
     private async ValueTask<bool> Handle(byte[] frame, ResponseWriter response)
     {
-        response.Clear();
         try
         {
             // A broker that stops waits for nothing: neither for records nor for the members of groups.
             var (request, _) = Request.Parse(frame, "fuzz", new CancellationToken(canceled: true));
             if (request is null) return false;
-            response.Flexible = request.Flexible;
-            await _broker.Dispatcher.Dispatch(request, response);
+            response.Begin(request.Version, request.Flexible);
+            await request.Api.Answer(_broker.Apis, request, response);
             return true;
         }
         catch (MalformedRequestException)
