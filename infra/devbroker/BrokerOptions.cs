@@ -11,7 +11,6 @@ internal sealed record BrokerOptions
           --auto-create-topics   create a topic, one partition, when a client's metadata request allows it
         """;
 
-    /// <summary>Where everything is kept.</summary>
     public required string DataDirectory { get; init; }
 
     /// <summary>Default 127.0.0.1:9092.</summary>
@@ -19,16 +18,15 @@ internal sealed record BrokerOptions
 
     /// <summary>What metadata tells clients to connect to; null = the listening address.</summary>
     public DnsEndPoint? Advertise { get; init; }
+
     public bool AutoCreateTopics { get; init; }
 
     /// <summary>Bytes of one request; a longer one closes its connection. Room for the largest batch. Default 17 MiB.</summary>
     public int RequestBytesMax { get; init; } = RecordBatch.SizeMax + (1 << 20);
 
-    /// <summary>Reads the command line.</summary>
     /// <returns>The options, or what is wrong.</returns>
     public static (BrokerOptions? Options, string? Error) Parse(string[] args)
     {
-        string? data = null;
         var options = new BrokerOptions { DataDirectory = "" };
         for (var i = 0; i < args.Length; i++)
         {
@@ -40,26 +38,19 @@ internal sealed record BrokerOptions
             }
             if (name is not ("--data" or "--listen" or "--advertise")) return (null, $"unknown option '{name}'");
             if (++i == args.Length) return (null, $"{name} needs a value");
-            switch (name)
+            var value = args[i];
+            if (name == "--data") options = options with { DataDirectory = value };
+            else if (name == "--listen" && IPEndPoint.TryParse(value, out var listen) && value.Contains(':')) options = options with { Listen = listen };
+            else if (name == "--advertise" && ParseHost(value) is { } host) options = options with { Advertise = host };
+            else
             {
-                case "--data":
-                    data = args[i];
-                    break;
-                case "--listen":
-                    if (!IPEndPoint.TryParse(args[i], out var listen) || !args[i].Contains(':'))
-                        return (null, $"--listen '{args[i]}': expected ADDRESS:PORT such as 127.0.0.1:9092");
-                    options = options with { Listen = listen };
-                    break;
-                default:
-                    if (ParseHost(args[i]) is not { } host)
-                        return (null, $"--advertise '{args[i]}': expected HOST:PORT such as kafka.local:9092");
-                    options = options with { Advertise = host };
-                    break;
+                var expected = name == "--listen" ? "ADDRESS:PORT such as 127.0.0.1:9092" : "HOST:PORT such as kafka.local:9092";
+                return (null, $"{name} '{value}': expected {expected}");
             }
         }
-        return string.IsNullOrEmpty(data)
+        return options.DataDirectory.Length == 0
             ? (null, "--data DIR is missing")
-            : (options with { DataDirectory = Path.GetFullPath(data) }, null);
+            : (options with { DataDirectory = Path.GetFullPath(options.DataDirectory) }, null);
     }
 
     private static DnsEndPoint? ParseHost(string text)

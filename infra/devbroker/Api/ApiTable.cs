@@ -8,11 +8,8 @@ internal sealed record Apis(
     MembershipApi Membership, GroupOffsetsApi GroupOffsets, GroupAdminApi GroupAdmin);
 
 /// <summary>One request: what is advertised, what is served, from where fields are "flexible", and who answers it.</summary>
-/// <param name="Advertised">Lowest version in the ApiVersions answer.</param>
-/// <param name="Min">Lowest version that is served.</param>
-/// <param name="Max">Highest version that is served and advertised.</param>
+/// <param name="Advertised">Lowest version in the ApiVersions answer; served are <paramref name="Min"/> to <paramref name="Max"/>.</param>
 /// <param name="FlexibleFrom">First version with compact lengths and tagged fields.</param>
-/// <param name="Answer">Writes the answer.</param>
 internal sealed record ApiRange(
     ApiKey Key, short Advertised, short Min, short Max, short FlexibleFrom, Func<Apis, Request, ResponseWriter, ValueTask> Answer)
 {

@@ -10,10 +10,7 @@ internal sealed class ConfigsApi(TopicCatalogue topics)
 
     private enum Change : sbyte
     {
-        Set = 0,
-        Delete = 1,
-        Append = 2,
-        Subtract = 3,
+        Set = 0, Delete = 1, Append = 2, Subtract = 3,
     }
 
     public void Describe(Request request, ResponseWriter response)

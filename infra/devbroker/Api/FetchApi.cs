@@ -83,15 +83,8 @@ internal sealed class FetchApi(TopicCatalogue topics, TimeProvider time, BrokerT
         if (item.Log is null)
             return new ReadResult(item.Name.Length == 0 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition, LogSlice.Empty);
         if (item.LeaderEpoch > PartitionLog.LeaderEpoch) return new ReadResult(ErrorCode.UnknownLeaderEpoch, LogSlice.Empty);
-        try
-        {
-            return item.Log.Read(item.Offset, bytesMax, firstAlways);
-        }
-        catch (IOException failure)
-        {
-            telemetry.StorageFailed(item.Name, item.Partition, "read", failure);
-            return new ReadResult(ErrorCode.StorageError, LogSlice.Empty);
-        }
+        return telemetry.Guard(item.Name, item.Partition, "read",
+            () => item.Log.Read(item.Offset, bytesMax, firstAlways), _ => new ReadResult(ErrorCode.StorageError, LogSlice.Empty));
     }
 
     /// <summary>The end of the log twice, since nothing is transactional; no aborted transactions, no other node to read from.</summary>

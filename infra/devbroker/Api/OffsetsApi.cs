@@ -53,42 +53,25 @@ internal sealed class OffsetsApi(TopicCatalogue topics, BrokerTelemetry telemetr
         response.Tags();
     }
 
-    private (ErrorCode Error, long StartOffset) DeleteRecords(string topic, int index, long before)
-    {
-        if (topics.Partition(topic, index) is not { } log) return (ErrorCode.UnknownTopicOrPartition, -1);
-        try
-        {
-            var error = log.DeleteRecords(before);
-            return (error, error == ErrorCode.None ? log.StartOffset : -1);
-        }
-        catch (IOException failure)
-        {
-            telemetry.StorageFailed(topic, index, "written", failure);
-            return (ErrorCode.StorageError, -1);
-        }
-    }
+    private (ErrorCode Error, long StartOffset) DeleteRecords(string topic, int index, long before) =>
+        topics.Partition(topic, index) is not { } log ? (ErrorCode.UnknownTopicOrPartition, -1)
+        : telemetry.Guard(topic, index, "written",
+            () => log.DeleteRecords(before) is var error && error == ErrorCode.None ? (error, log.StartOffset) : (error, -1),
+            _ => (ErrorCode.StorageError, -1));
 
     private (ErrorCode Error, TimePosition Found) Find(string topic, int index, int epoch, long timestamp)
     {
         var none = new TimePosition(-1, -1);
         var log = topics.Partition(topic, index);
-        if (Refusal(log, epoch) is var refusal and not ErrorCode.None) return (refusal, none);
-        try
-        {
-            return timestamp switch
+        return Refusal(log, epoch) is var refusal and not ErrorCode.None ? (refusal, none)
+            : telemetry.Guard(topic, index, "read", () => timestamp switch
             {
                 Latest => (ErrorCode.None, new TimePosition(log!.EndOffset, -1)),
                 Earliest => (ErrorCode.None, new TimePosition(log!.StartOffset, -1)),
                 MaxTimestamp => (ErrorCode.None, log!.FindMaxTime()),
                 < 0 => (ErrorCode.InvalidRequest, none),
                 _ => (ErrorCode.None, log!.FindTime(timestamp)),
-            };
-        }
-        catch (IOException failure)
-        {
-            telemetry.StorageFailed(topic, index, "read", failure);
-            return (ErrorCode.StorageError, none);
-        }
+            }, _ => (ErrorCode.StorageError, none));
     }
 
     private static ErrorCode Refusal(PartitionLog? log, int leaderEpoch) =>

@@ -21,7 +21,7 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
                 ? new AppendResult(ErrorCode.TransactionalIdAuthorizationFailed, -1, NoTransactions)
                 : acks is < -1 or > 1
                     ? new AppendResult(ErrorCode.InvalidRequiredAcks, -1, $"acks={acks}: expected -1, 0 or 1")
-                    : Append(request, topic, index, log, request.Body.Span.Slice(start, length));
+                    : Append(request, topic, index, log, request.Body.Slice(start, length));
             anyError |= result.Error != ErrorCode.None;
             // No time of appending, since timestamps are the producer's.
             response.Int32(index).Error(result.Error).Int64(result.BaseOffset).Int64(-1)
@@ -54,21 +54,14 @@ internal sealed class ProduceApi(TopicCatalogue topics, DataDirectory data, Brok
         }
     }
 
-    private AppendResult Append(Request request, string topic, int index, PartitionLog? partition, Span<byte> batch)
+    private AppendResult Append(Request request, string topic, int index, PartitionLog? partition, Memory<byte> batch)
     {
-        if (partition is null)
-            return new AppendResult(ErrorCode.UnknownTopicOrPartition, -1, $"{topic}-{index} does not exist");
-        try
+        if (partition is null) return new AppendResult(ErrorCode.UnknownTopicOrPartition, -1, $"{topic}-{index} does not exist");
+        return telemetry.Guard(topic, index, "written", () =>
         {
-            var result = partition.Append(batch);
-            if (result.Error != ErrorCode.None)
-                telemetry.BatchRefused(topic, index, $"{request.ClientId} at {request.Peer}", result.Reason!);
+            var result = partition.Append(batch.Span);
+            if (result.Error != ErrorCode.None) telemetry.BatchRefused(topic, index, $"{request.ClientId} at {request.Peer}", result.Reason!);
             return result;
-        }
-        catch (IOException failure)
-        {
-            telemetry.StorageFailed(topic, index, "written", failure);
-            return new AppendResult(ErrorCode.StorageError, -1, failure.Message);
-        }
+        }, reason => new AppendResult(ErrorCode.StorageError, -1, reason));
     }
 }

@@ -3,10 +3,7 @@ namespace StreamSettlement.DevBroker.Groups;
 /// <summary>The states of a group, by Apache Kafka's names.</summary>
 internal enum GroupState
 {
-    Empty,
-    PreparingRebalance,
-    CompletingRebalance,
-    Stable,
+    Empty, PreparingRebalance, CompletingRebalance, Stable,
 }
 
 /// <summary>
@@ -24,6 +21,7 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
 
     /// <summary>Static members: instance id to member id.</summary>
     private readonly Dictionary<string, string> _static = [];
+
     private long _joinFrom;
     private long _joinUntil;
     private long _syncUntil;
@@ -41,6 +39,7 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
 
     /// <summary>It is gone; whoever still holds it looks for its successor.</summary>
     public bool IsDeleted { get; set; }
+
     public IReadOnlyCollection<GroupMember> Members => _members.Values;
 
     /// <summary>Takes a member into the next generation; the answer comes when that generation begins.</summary>
@@ -116,7 +115,6 @@ internal sealed partial class Group(string id, int initialDelayMs, BrokerTelemet
         return ErrorCode.None;
     }
 
-    /// <summary>Whether this member may commit offsets now.</summary>
     public ErrorCode MayCommit(string memberId, string? instanceId, int generation, long now)
     {
         // A client that manages its partitions itself, outside of any membership, whatever it calls itself.

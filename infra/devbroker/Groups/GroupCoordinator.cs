@@ -16,6 +16,7 @@ internal sealed class GroupCoordinator : IDisposable
 
     /// <summary>How long the first member of an empty group waits for others. Apache Kafka's default is 3,000.</summary>
     private const int InitialDelayMs = 100;
+
     private const int OffsetMetadataCharsMax = 4096;
 
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(50);
@@ -57,24 +58,14 @@ internal sealed class GroupCoordinator : IDisposable
         }
     }
 
-    public Task<SyncResult> Sync(string groupId, SyncRequest request)
-    {
-        if (Refusal(groupId, out var group) is var refusal and not ErrorCode.None)
-            return Task.FromResult(new SyncResult(refusal, null, null, []));
-        lock (group!.Gate) return group.Sync(request, Now);
-    }
+    public Task<SyncResult> Sync(string groupId, SyncRequest request) => Within(
+        groupId, refusal => Task.FromResult(new SyncResult(refusal, null, null, [])), group => group.Sync(request, Now));
 
-    public ErrorCode Heartbeat(string groupId, string memberId, string? instanceId, int generation)
-    {
-        if (Refusal(groupId, out var group) is var refusal and not ErrorCode.None) return refusal;
-        lock (group!.Gate) return group.Heartbeat(memberId, instanceId, generation, Now);
-    }
+    public ErrorCode Heartbeat(string groupId, string memberId, string? instanceId, int generation) =>
+        Within(groupId, refusal => refusal, group => group.Heartbeat(memberId, instanceId, generation, Now));
 
-    public ErrorCode Leave(string groupId, string memberId, string? instanceId)
-    {
-        if (Refusal(groupId, out var group) is var refusal and not ErrorCode.None) return refusal;
-        lock (group!.Gate) return group.Leave(memberId, instanceId, Now);
-    }
+    public ErrorCode Leave(string groupId, string memberId, string? instanceId) =>
+        Within(groupId, refusal => refusal, group => group.Leave(memberId, instanceId, Now));
 
     /// <summary>Whether the member may commit; a client without membership may when the group has no members.</summary>
     public ErrorCode MayCommit(string groupId, string memberId, string? instanceId, int generation)
@@ -120,7 +111,6 @@ internal sealed class GroupCoordinator : IDisposable
         }
     }
 
-    /// <summary>Whether offsets of a group may be deleted one by one.</summary>
     public ErrorCode MayDeleteOffsets(string groupId)
     {
         if (!_groups.TryGetValue(groupId, out var group))
@@ -163,11 +153,11 @@ internal sealed class GroupCoordinator : IDisposable
     private static List<CommittedOffset> Forgotten(IReadOnlyList<CommittedOffset> offsets) =>
         [.. offsets.Select(offset => offset with { Offset = CommittedOffset.None })];
 
-    private ErrorCode Refusal(string groupId, out Group? group)
+    private T Within<T>(string groupId, Func<ErrorCode, T> refused, Func<Group, T> answer)
     {
-        group = null;
-        if (groupId.Length == 0) return ErrorCode.InvalidGroupId;
-        return _groups.TryGetValue(groupId, out group) ? ErrorCode.None : ErrorCode.UnknownMemberId;
+        if (groupId.Length == 0) return refused(ErrorCode.InvalidGroupId);
+        if (!_groups.TryGetValue(groupId, out var group)) return refused(ErrorCode.UnknownMemberId);
+        lock (group.Gate) return answer(group);
     }
 
     private void Tick()

@@ -19,8 +19,7 @@ internal sealed record JoinResult(
 internal sealed record JoinedMember(string MemberId, string? InstanceId, byte[] Metadata);
 
 /// <summary>A member asks for its assignment; the leader brings those of all.</summary>
-/// <param name="ProtocolType">Null when the version does not have it.</param>
-/// <param name="Protocol">Null when the version does not have it.</param>
+/// <param name="ProtocolType">Null, as the protocol, when the version does not have it.</param>
 internal sealed record SyncRequest(
     string MemberId, string? InstanceId, int Generation, string? ProtocolType, string? Protocol,
     IReadOnlyDictionary<string, byte[]> Assignments);
@@ -30,22 +29,21 @@ internal sealed record SyncResult(ErrorCode Error, string? ProtocolType, string?
 /// <summary>One member, as the coordinator knows it. Times are the coordinator's, in ms.</summary>
 internal sealed class GroupMember(string id, JoinRequest request)
 {
+    private JoinRequest _request = request;
+
     public string Id { get; } = id;
     public string? InstanceId { get; } = request.InstanceId;
-    public string ClientId { get; private set; } = request.ClientId;
-    public string ClientHost { get; private set; } = request.ClientHost;
-    public int SessionTimeoutMs { get; private set; } = request.SessionTimeoutMs;
-    public int RebalanceTimeoutMs { get; private set; } = request.RebalanceTimeoutMs;
-    public IReadOnlyList<GroupProtocol> Protocols { get; private set; } = request.Protocols;
+    public string ClientId => _request.ClientId;
+    public string ClientHost => _request.ClientHost;
+    public int RebalanceTimeoutMs => _request.RebalanceTimeoutMs;
+    public IReadOnlyList<GroupProtocol> Protocols => _request.Protocols;
     public byte[] Assignment { get; set; } = [];
 
     /// <summary>When the member is taken for dead unless it is heard of before.</summary>
     public long ExpiresAt { get; private set; }
 
-    /// <summary>The unanswered JoinGroup.</summary>
+    /// <summary>The unanswered requests.</summary>
     public TaskCompletionSource<JoinResult>? Joining { get; private set; }
-
-    /// <summary>The unanswered SyncGroup.</summary>
     public TaskCompletionSource<SyncResult>? Syncing { get; private set; }
 
     /// <summary>It has not asked for its assignment in this generation yet.</summary>
@@ -53,15 +51,11 @@ internal sealed class GroupMember(string id, JoinRequest request)
 
     /// <summary>A member that waits for our answer can't send a heartbeat, and needs none.</summary>
     public bool Waits => Joining is not null || Syncing is not null;
-    public void Touch(long now) => ExpiresAt = now + SessionTimeoutMs;
+    public void Touch(long now) => ExpiresAt = now + _request.SessionTimeoutMs;
 
     public Task<JoinResult> WaitForJoin(JoinRequest renewed)
     {
-        ClientId = renewed.ClientId;
-        ClientHost = renewed.ClientHost;
-        SessionTimeoutMs = renewed.SessionTimeoutMs;
-        RebalanceTimeoutMs = renewed.RebalanceTimeoutMs;
-        Protocols = renewed.Protocols;
+        _request = renewed;
         // A client that asks again has given up its former request.
         Joining?.TrySetResult(new JoinResult(ErrorCode.UnknownMemberId, Id));
         Joining = new(TaskCreationOptions.RunContinuationsAsynchronously);

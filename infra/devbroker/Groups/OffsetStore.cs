@@ -127,7 +127,7 @@ internal sealed class OffsetStore : IDisposable
         using var whole = new MemoryStream();
         foreach (var offsets in _groups.Values) whole.Write(Entry([.. offsets.Values]));
         // The handle with which it was written: one to be opened now could fail, and no commit would have a file.
-        var file = AtomicFile.Replace(_path, whole.ToArray());
+        var file = DiskFile.Replace(_path, whole.ToArray());
         _file.Dispose();
         _file = file;
         _length = RandomAccess.GetLength(_file);

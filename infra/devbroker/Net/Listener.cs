@@ -3,10 +3,11 @@ namespace StreamSettlement.DevBroker.Net;
 /// <summary>Accepts connections and waits for their end when the broker stops.</summary>
 internal sealed class Listener : IDisposable
 {
+    private const int Backlog = 512;
     private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<Task, byte> _running = new();
-    private readonly Socket _socket;
+    private readonly TcpListener _listener;
     private readonly int _requestBytesMax;
     private readonly TimeProvider _time;
     private readonly BrokerTelemetry _telemetry;
@@ -18,21 +19,12 @@ internal sealed class Listener : IDisposable
         _requestBytesMax = requestBytesMax;
         _time = time;
         _telemetry = telemetry;
-        _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            _socket.Bind(address);
-            _socket.Listen(512);
-        }
-        catch
-        {
-            _socket.Dispose();
-            throw;
-        }
+        _listener = new TcpListener(address);
+        _listener.Start(Backlog);
     }
 
     /// <summary>The bound address, with the real port when 0 was asked for.</summary>
-    public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
+    public IPEndPoint Address => (IPEndPoint)_listener.LocalEndpoint;
 
     public async Task Run(Apis apis, CancellationToken stop)
     {
@@ -40,7 +32,7 @@ internal sealed class Listener : IDisposable
         {
             try
             {
-                var client = await _socket.AcceptAsync(stop);
+                var client = await _listener.AcceptSocketAsync(stop);
                 var task = new Connection(client, apis, _requestBytesMax, _telemetry).Run(stop);
                 _running[task] = 0;
                 _ = task.ContinueWith(
@@ -61,5 +53,5 @@ internal sealed class Listener : IDisposable
         await Task.WhenAll(_running.Keys);
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose() => _listener.Dispose();
 }

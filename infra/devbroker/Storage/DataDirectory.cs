@@ -56,7 +56,7 @@ internal sealed class DataDirectory : IDisposable
     private void ReserveProducerIds()
     {
         var reserved = _identity with { ProducerIdsFrom = _nextProducerId + ProducerIdsReserved };
-        AtomicFile.Write(IdentityPath, JsonSerializer.SerializeToUtf8Bytes(reserved));
+        DiskFile.Replace(IdentityPath, JsonSerializer.SerializeToUtf8Bytes(reserved)).Dispose();
         _identity = reserved;
     }
 

@@ -10,6 +10,7 @@ internal sealed class LogCompaction
 
     /// <summary>Keys of which an older value stays, in a batch that would not be smaller without it.</summary>
     private readonly HashSet<string> _held = [];
+
     private readonly long _tombstonesUntil;
     private readonly long _keptOffset;
 

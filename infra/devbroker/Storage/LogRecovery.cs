@@ -44,7 +44,7 @@ internal static class LogRecovery
 
     /// <summary>The producers as they were when the segment that begins at <paramref name="baseOffset"/> was begun.</summary>
     public static string ProducersPath(string directory, long baseOffset) =>
-        Segment.PathOf(directory, baseOffset, "producers");
+        Segment.PathOf(directory, baseOffset, "producers.json");
 
     private static void Rebuild(Segment segment)
     {

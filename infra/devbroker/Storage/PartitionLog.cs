@@ -15,12 +15,14 @@ internal sealed class PartitionLog : IDisposable
 {
     /// <summary>One node leads everything forever, so that the epoch never moves.</summary>
     public const int LeaderEpoch = 0;
+
     private const long ProducerIdleMaxMs = 24 * 60 * 60 * 1000;
 
     private readonly Lock _gate = new();
 
     /// <summary>Held through a round of housekeeping, which reads much without holding the gate. Taken before the gate.</summary>
     private readonly Lock _housekeeping = new();
+
     private readonly string _directory;
     private readonly TimeProvider _time;
     private readonly BrokerTelemetry _telemetry;
@@ -50,17 +52,14 @@ internal sealed class PartitionLog : IDisposable
     }
 
     /// <summary>Changed while the log is in use; in force from the next append or round of housekeeping on.</summary>
-    public LogLimits Limits
-    {
-        get => _limits;
-        set => _limits = value;
-    }
+    public LogLimits Limits { get => _limits; set => _limits = value; }
 
     /// <summary>Everything below has been deleted.</summary>
     public long StartOffset => Volatile.Read(ref _startOffset);
 
     /// <summary>The offset that the next record gets; everything below it may be read.</summary>
     public long EndOffset => Volatile.Read(ref _endOffset);
+
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Checks and appends one batch, setting its base offset in place.</summary>
@@ -70,9 +69,7 @@ internal sealed class PartitionLog : IDisposable
         if (refusal != ErrorCode.None) return new AppendResult(refusal, -1, reason);
         if (_limits.IsCompacted && RecordSet.Read(bytes, batch)?.Records.Any(record => record.Key is null) == true)
             return new AppendResult(ErrorCode.InvalidRecord, -1, "a compacted topic takes no record without a key");
-        AppendResult result;
-        lock (_gate) result = AppendChecked(bytes, batch);
-        return result;
+        lock (_gate) return AppendChecked(bytes, batch);
     }
 
     /// <summary>Finds whole batches from <paramref name="offset"/> on.</summary>
@@ -139,7 +136,7 @@ internal sealed class PartitionLog : IDisposable
             if (before == -1) before = _endOffset;
             if (before < 0 || before > _endOffset) return ErrorCode.OffsetOutOfRange;
             if (before <= _startOffset) return ErrorCode.None;
-            AtomicFile.Write(LogRecovery.StartPath(_directory), BitConverter.GetBytes(before));
+            DiskFile.Replace(LogRecovery.StartPath(_directory), BitConverter.GetBytes(before)).Dispose();
             Volatile.Write(ref _startOffset, before);
             DeleteSegments();
             return ErrorCode.None;

@@ -3,10 +3,7 @@ namespace StreamSettlement.DevBroker.Storage;
 /// <summary>What the sequence check says of a batch.</summary>
 internal enum SequenceVerdict
 {
-    Next,
-    Duplicate,
-    OutOfOrder,
-    OldEpoch,
+    Next, Duplicate, OutOfOrder, OldEpoch,
 }
 
 /// <summary>
@@ -18,7 +15,7 @@ internal sealed class ProducerTable
     /// <summary>Batches remembered per producer: the most that an idempotent client keeps in flight.</summary>
     public const int BatchesPerProducerMax = 5;
 
-    private readonly Dictionary<long, Producer> _producers = [];
+    private Dictionary<long, Producer> _producers = [];
 
     public int Count => _producers.Count;
 
@@ -48,7 +45,7 @@ internal sealed class ProducerTable
     {
         if (!batch.HasProducer) return;
         if (!_producers.TryGetValue(batch.ProducerId, out var producer) || producer.Epoch != batch.ProducerEpoch)
-            _producers[batch.ProducerId] = producer = new Producer(batch.ProducerEpoch);
+            _producers[batch.ProducerId] = producer = new Producer(batch.ProducerEpoch, []);
         producer.LastSeen = now;
         if (producer.Batches.Count == BatchesPerProducerMax) producer.Batches.RemoveAt(0);
         producer.Batches.Add(new KnownBatch(batch.BaseSequence, batch.LastSequence, batch.BaseOffset));
@@ -63,49 +60,16 @@ internal sealed class ProducerTable
     }
 
     /// <summary>Writes the table as it stands at a segment's base offset, so that a start reads the last segment only.</summary>
-    public void Save(string path)
-    {
-        using var content = new MemoryStream();
-        using var writer = new BinaryWriter(content);
-        foreach (var (id, producer) in _producers)
-            foreach (var batch in producer.Batches)
-            {
-                writer.Write(id);
-                writer.Write(producer.Epoch);
-                writer.Write(producer.LastSeen);
-                writer.Write(batch.FirstSequence);
-                writer.Write(batch.LastSequence);
-                writer.Write(batch.BaseOffset);
-            }
-        AtomicFile.Write(path, content.ToArray());
-    }
+    public void Save(string path) => DiskFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(_producers)).Dispose();
 
     /// <summary>Reads what <see cref="Save"/> wrote; a missing file is an empty table.</summary>
-    public static ProducerTable Load(string path)
-    {
-        var table = new ProducerTable();
-        if (!File.Exists(path)) return table;
-        using var reader = new BinaryReader(new MemoryStream(File.ReadAllBytes(path)));
-        while (reader.BaseStream.Position < reader.BaseStream.Length)
-        {
-            var id = reader.ReadInt64();
-            var epoch = reader.ReadInt16();
-            var lastSeen = reader.ReadInt64();
-            if (!table._producers.TryGetValue(id, out var producer))
-                table._producers[id] = producer = new Producer(epoch) { LastSeen = lastSeen };
-            producer.Batches.Add(new KnownBatch(reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt64()));
-        }
-        return table;
-    }
+    public static ProducerTable Load(string path) =>
+        new() { _producers = File.Exists(path) ? JsonSerializer.Deserialize<Dictionary<long, Producer>>(File.ReadAllBytes(path))! : [] };
 
     private readonly record struct KnownBatch(int FirstSequence, int LastSequence, long BaseOffset);
 
-    private sealed class Producer(short epoch)
+    private sealed record Producer(short Epoch, List<KnownBatch> Batches)
     {
-        public short Epoch { get; } = epoch;
-
         public long LastSeen { get; set; }
-
-        public List<KnownBatch> Batches { get; } = new(BatchesPerProducerMax);
     }
 }

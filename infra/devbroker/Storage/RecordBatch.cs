@@ -16,6 +16,7 @@ internal readonly record struct RecordBatch(
 
     /// <summary>No topic takes larger batches: a stored length above it is damage.</summary>
     public const int SizeMax = 16 << 20;
+
     public const long NoProducer = -1;
     private const byte Magic = 2;
     private const int CompressionMask = 0x07;
@@ -34,6 +35,7 @@ internal readonly record struct RecordBatch(
 
     /// <summary>0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.</summary>
     public int Compression => Attributes & CompressionMask;
+
     public bool HasProducer => ProducerId != NoProducer;
 
     /// <summary>The sequence of the last record; sequences go on at 0 after the largest int.</summary>
@@ -53,6 +55,20 @@ internal readonly record struct RecordBatch(
         BinaryPrimitives.ReadInt16BigEndian(bytes[51..]),
         BinaryPrimitives.ReadInt32BigEndian(bytes[53..]),
         BinaryPrimitives.ReadInt32BigEndian(bytes[CountAt..]));
+
+    /// <summary>Reads the next batch of a file into a buffer, which grows as needed.</summary>
+    /// <returns>False when no whole, undamaged batch is there.</returns>
+    public static bool TryRead(Stream file, ref byte[] buffer, out RecordBatch batch)
+    {
+        batch = default;
+        if (file.ReadAtLeast(buffer.AsSpan(0, HeaderBytes), HeaderBytes, throwOnEndOfStream: false) < HeaderBytes) return false;
+        batch = Parse(buffer);
+        var left = batch.Size - HeaderBytes;
+        if (left < 0 || batch.Size > SizeMax || left > file.Length - file.Position) return false;
+        if (buffer.Length < batch.Size) Array.Resize(ref buffer, batch.Size);
+        file.ReadExactly(buffer, HeaderBytes, left);
+        return IsIntact(buffer.AsSpan(0, batch.Size));
+    }
 
     /// <summary>Judges a batch that a producer sent; it must be the whole of <paramref name="bytes"/>.</summary>
     /// <returns>In this order: too short, another format, not exactly one batch, damaged, impossible numbers,

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using K4os.Compression.LZ4.Streams;
 
 namespace StreamSettlement.DevBroker.Storage;
 
@@ -13,6 +14,7 @@ internal sealed class RecordSet
 {
     /// <summary>Bytes of records that are decompressed at most: a batch of 1 MiB may claim to hold 255.</summary>
     private const int BytesMax = 64 << 20;
+
     private const int Uncompressed = 0;
     private const int Gzip = 1;
     private const int Lz4 = 3;
@@ -33,8 +35,8 @@ internal sealed class RecordSet
         var content = batch.Compression switch
         {
             Uncompressed => payload.ToArray(),
-            Gzip => Unzip(payload.ToArray()),
-            Lz4 => Lz4Frame.Decode(payload, BytesMax),
+            Gzip => Unpack(new GZipStream(new MemoryStream(payload.ToArray()), CompressionMode.Decompress), BytesMax),
+            Lz4 => Unpack(LZ4Stream.Decode(new MemoryStream(payload.ToArray())), BytesMax),
             _ => null,
         };
         if (content is null) return null;
@@ -85,22 +87,23 @@ internal sealed class RecordSet
         return false;
     }
 
-    private static byte[]? Unzip(byte[] payload)
+    /// <returns>Null when it is damaged, or more than is allowed.</returns>
+    internal static byte[]? Unpack(Stream packed, int bytesMax)
     {
-        using var zipped = new GZipStream(new MemoryStream(payload), CompressionMode.Decompress);
         using var records = new MemoryStream();
         var chunk = new byte[64 * 1024];
         try
         {
-            for (int read; (read = zipped.Read(chunk)) > 0;)
-            {
-                if (records.Length + read > BytesMax) return null;
-                records.Write(chunk, 0, read);
-            }
+            using (packed)
+                for (int read; (read = packed.Read(chunk)) > 0;)
+                {
+                    if (records.Length + read > bytesMax) return null;
+                    records.Write(chunk, 0, read);
+                }
         }
-        catch (InvalidDataException)
+        catch (Exception)
         {
-            // A client may put anything under a right checksum; its own consumers will say so.
+            // A client may put anything under a right checksum, and what a decoder throws at it is its own; consumers will say so.
             return null;
         }
         return records.ToArray();

@@ -1,5 +1,11 @@
 namespace StreamSettlement.DevBroker.Storage;
 
+/// <summary>An extent of a segment file: whole record batches, to be sent as they are.</summary>
+internal readonly record struct LogSlice(SafeFileHandle? File, long Position, int Length)
+{
+    public static LogSlice Empty => default;
+}
+
 /// <summary>
 /// One file of a partition's log with its offset and time index. One writer, under the partition's lock; any number of
 /// readers, who see whole batches only, since <see cref="Length"/> moves after the bytes are written.
@@ -8,6 +14,8 @@ internal sealed class Segment : IDisposable
 {
     /// <summary>Bytes of log per index entry.</summary>
     private const int IndexIntervalBytes = 4096;
+
+    private const int RecoveryBufferBytes = 1 << 20;
 
     private static readonly string[] Extensions = ["log", "index", "timeindex"];
     private static readonly TimeSpan RetiredFor = TimeSpan.FromSeconds(10);
@@ -96,7 +104,6 @@ internal sealed class Segment : IDisposable
         return null;
     }
 
-    /// <summary>All batches with their bytes.</summary>
     public IEnumerable<(long Position, RecordBatch Batch, byte[] Bytes)> Batches() =>
         Scan(0).Select(found => (found.Position, found.Batch, ReadBatch(found.Position, found.Batch)));
 
@@ -158,17 +165,16 @@ internal sealed class Segment : IDisposable
         _times.Clear();
         _length = _indexedTo = 0;
         _maxTimestamp = -1;
-        var fileLength = RandomAccess.GetLength(_log);
-        using var reader = new BatchFileReader(_log, fileLength);
-        var next = BaseOffset;
-        while (reader.TryRead(_length, out var batch) && batch.BaseOffset >= next && batch.LastOffsetDelta >= 0)
+        using var file = new FileStream(LogPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, RecoveryBufferBytes);
+        byte[] buffer = new byte[RecordBatch.HeaderBytes];
+        for (var next = BaseOffset; RecordBatch.TryRead(file, ref buffer, out var batch) && batch.BaseOffset >= next && batch.LastOffsetDelta >= 0;
+            next = batch.LastOffset + 1)
         {
             Index(batch, _length);
             _length += batch.Size;
-            next = batch.LastOffset + 1;
             seen(batch);
         }
-        return fileLength - _length;
+        return file.Length - _length;
     }
 
     /// <summary>
@@ -183,10 +189,9 @@ internal sealed class Segment : IDisposable
         _directory = directory;
     }
 
-    /// <summary>Deletes the files.</summary>
     public void Delete(TimeProvider time)
     {
-        foreach (var extension in (string[])[.. Extensions, "producers"]) File.Delete(PathOf(_directory, BaseOffset, extension));
+        foreach (var extension in (string[])[.. Extensions, "producers.json"]) File.Delete(PathOf(_directory, BaseOffset, extension));
         Retire(time);
     }
 

@@ -51,6 +51,7 @@ internal sealed class SparseIndex : IDisposable
 
     /// <summary>The last entry, or (-1, -1).</summary>
     public (long Key, long Position) Last => Count is var count and > 0 ? Read(count - 1) : (-1, -1);
+
     public void Flush() => RandomAccess.FlushToDisk(_file);
     public void Dispose() => _file.Dispose();
 

@@ -3,6 +3,19 @@ using System.Text.RegularExpressions;
 
 namespace StreamSettlement.DevBroker.Topics;
 
+/// <summary>What is stored of a topic in topics.json.</summary>
+internal sealed record TopicRecord(string Name, Guid Id, int Partitions, Dictionary<string, string> Configs);
+
+/// <summary>A topic with its open partitions.</summary>
+internal sealed record Topic(TopicRecord Record, PartitionLog[] Partitions)
+{
+    public string Name => Record.Name;
+    public Guid Id => Record.Id;
+
+    public PartitionLog? Partition(int index) =>
+        index >= 0 && index < Partitions.Length ? Partitions[index] : null;
+}
+
 /// <summary>
 /// All topics. Read without a lock; a change replaces the whole, after topics.json is on disk: what was acknowledged is
 /// there, or gone, at the next start.
@@ -58,7 +71,6 @@ internal sealed partial class TopicCatalogue : IDisposable
         return (ErrorCode.None, null);
     });
 
-    /// <summary>Deletes a topic with all its records.</summary>
     public (ErrorCode Error, string? Reason) Delete(string name) => Change(() =>
     {
         if (Find(name) is not { } topic) return Missing(name);
@@ -142,7 +154,7 @@ internal sealed partial class TopicCatalogue : IDisposable
 
     private void Store(ImmutableSortedDictionary<string, Topic> next)
     {
-        AtomicFile.Write(CataloguePath, JsonSerializer.SerializeToUtf8Bytes(next.Values.Select(topic => topic.Record)));
+        DiskFile.Replace(CataloguePath, JsonSerializer.SerializeToUtf8Bytes(next.Values.Select(topic => topic.Record))).Dispose();
         Volatile.Write(ref _byName, next);
     }
 

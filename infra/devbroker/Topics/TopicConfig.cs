@@ -3,7 +3,6 @@ namespace StreamSettlement.DevBroker.Topics;
 /// <summary>The settings that a topic may have, with Apache Kafka's names.</summary>
 internal static class TopicConfig
 {
-    /// <summary>One setting.</summary>
     /// <param name="Default">Apache Kafka's default, but for segment.bytes: 64 MiB.</param>
     /// <param name="Type">The protocol's number for its type: 2 string, 3 int, 5 long, 6 double, 7 list.</param>
     public sealed record Setting(string Name, string Default, sbyte Type, Func<string, bool> Accepts, string Expected);
@@ -40,17 +39,12 @@ internal static class TopicConfig
     public static LogLimits Limits(IReadOnlyDictionary<string, string> configs)
     {
         var policy = Policies(Value(configs, "cleanup.policy"));
-        return new LogLimits(Long("segment.bytes"), (int)Long("max.message.bytes"))
-        {
-            SegmentMsMax = Long("segment.ms"),
-            RetentionMs = policy.Contains("delete") ? Long("retention.ms") : -1,
-            RetentionBytes = policy.Contains("delete") ? Long("retention.bytes") : -1,
-            IsCompacted = policy.Contains("compact"),
-            IsDeleted = policy.Contains("delete"),
-            DirtyRatioMin = double.Parse(Value(configs, "min.cleanable.dirty.ratio"), CultureInfo.InvariantCulture),
-            CompactionLagMs = Long("min.compaction.lag.ms"),
-            TombstoneMs = Long("delete.retention.ms"),
-        };
+        var isDeleted = policy.Contains("delete");
+        return new LogLimits(
+            Long("segment.bytes"), (int)Long("max.message.bytes"), Long("segment.ms"),
+            isDeleted ? Long("retention.ms") : -1, isDeleted ? Long("retention.bytes") : -1, policy.Contains("compact"), isDeleted,
+            double.Parse(Value(configs, "min.cleanable.dirty.ratio"), CultureInfo.InvariantCulture),
+            Long("min.compaction.lag.ms"), Long("delete.retention.ms"));
 
         long Long(string name) => long.Parse(Value(configs, name), CultureInfo.InvariantCulture);
     }

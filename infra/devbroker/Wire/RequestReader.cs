@@ -3,7 +3,6 @@ namespace StreamSettlement.DevBroker.Wire;
 /// <summary>A request's bytes do not follow the protocol. The connection it came on is closed; no other is touched.</summary>
 internal sealed class MalformedRequestException(string message) : Exception(message);
 
-/// <summary>Reads one element of an array.</summary>
 internal delegate T ElementReader<out T>(ref RequestReader reader);
 
 /// <summary>
@@ -18,7 +17,6 @@ internal ref struct RequestReader(ReadOnlySpan<byte> body, bool flexible, short 
     private readonly ReadOnlySpan<byte> _body = body;
     private int _position;
 
-    /// <summary>Bytes read so far.</summary>
     public readonly int Position => _position;
     public readonly int Remaining => _body.Length - _position;
 

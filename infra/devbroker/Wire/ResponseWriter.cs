@@ -29,10 +29,12 @@ internal sealed class ResponseWriter : IDisposable
 
     /// <summary>Whether lengths are compact and structures end with tagged fields.</summary>
     public bool Flexible { get; set; }
+
     public Outcome Outcome { get; set; }
 
     /// <summary>Bytes written, slices left out.</summary>
     public int Length { get; private set; }
+
     public ReadOnlyMemory<byte> Written => _buffer.AsMemory(0, Length);
 
     /// <summary>Extents of log files, each with the place in <see cref="Written"/> before which it is sent.</summary>
@@ -86,7 +88,6 @@ internal sealed class ResponseWriter : IDisposable
         return this;
     }
 
-    /// <summary>Writes the number of elements that follow.</summary>
     public ResponseWriter Array(int count, int since = 0) => Version < since ? this : ByteLength(count);
     public ResponseWriter NullArray() => ByteLength(-1);
 

@@ -41,6 +41,38 @@ public sealed class WireTests
         }).QuickCheckThrowOnFailure();
     }
 
+    /// <summary>One field from version 2 on, one up to version 3.</summary>
+    [Theory]
+    [InlineData(1, "00000002")]
+    [InlineData(2, "0000000100000002")]
+    [InlineData(3, "0000000100000002")]
+    [InlineData(4, "00000001")]
+    public void A_field_is_in_its_versions_only(short version, string written)
+    {
+        using var writer = new ResponseWriter();
+        writer.Begin(version, flexible: false);
+
+        writer.Int32(1, since: 2).Int32(2, until: 3).List([1], one => writer.Int32(one), since: 5);
+
+        Assert.Equal(written, Convert.ToHexString(writer.Written.Span));
+        Assert.Equal(version < 2 ? 7 : 1, new RequestReader([0, 0, 0, 1], flexible: false, version).Int32(since: 2, otherwise: 7));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Arrays_of_structures_end_each_with_tags_and_arrays_of_values_do_not(bool flexible)
+    {
+        using var writer = new ResponseWriter { Flexible = flexible };
+        writer.List(["a", "b"], name => writer.String(name)).Array(2).Int32(3).Int32(4).NullArray();
+
+        var reader = new RequestReader(writer.Written.Span, flexible);
+        Assert.Equal(["a", "b"], reader.List((ref each) => each.String()));
+        Assert.Equal([3, 4], reader.Values((ref each) => each.Int32()));
+        Assert.Null(reader.NullableList((ref each) => each.Int32()));
+        Assert.Equal(0, reader.Remaining);
+    }
+
     [Fact]
     public void A_uuid_keeps_the_byte_order_of_the_protocol()
     {
