@@ -9,6 +9,9 @@ internal sealed class MariaDbServer : StackPart
 {
     public const string Name = "mariadb";
 
+    // Not by PATH: that of a user who is not root has no /usr/sbin on Debian. The script looks for it there too.
+    private const string Program = "/usr/sbin/mariadbd";
+
     private const string User = "mysql";
     private const string Owner = "platform";
     private const string Ingest = "ingest";
@@ -30,7 +33,7 @@ internal sealed class MariaDbServer : StackPart
         var port = LoopbackPorts.Next();
         string[] line =
         [
-            .. Shell.RunAs(User), "mariadbd", "--no-defaults", $"--datadir={data}", $"--port={port}", "--bind-address=127.0.0.1",
+            .. Shell.RunAs(User), Program, "--no-defaults", $"--datadir={data}", $"--port={port}", "--bind-address=127.0.0.1",
             // Relative to the data directory: a path of more than 107 bytes cannot name a socket.
             "--socket=mariadb.sock", "--pid-file=mariadb.pid", $"--init-file={initFile}",
             "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=512M", "--max-connections=200", "--max-allowed-packet=64M",
