@@ -6,20 +6,23 @@ namespace StreamSettlement.DevStack.Processes;
 /// Identifies one process for good: a process id alone is given to another process sooner or later, with its start time and the
 /// machine's boot it is unique.
 /// </summary>
-/// <param name="StartTicks">Field 22 of /proc/pid/stat: clock ticks since boot.</param>
+/// <param name="StartTicks">Clock ticks since boot.</param>
 /// <param name="StopSignal">The signal that asks this process to stop.</param>
 internal sealed record ProcessRecord(int Pid, long StartTicks, string BootId, int StopSignal)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
 
+    /// <summary>For what has been killed: longer only where the kernel itself hangs.</summary>
+    private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(10);
+
     /// <summary>True while exactly this process runs; a zombie does not.</summary>
-    public bool IsRunning => BootId == CurrentBootId() && TryStat(Pid, out var start, out var state) && start == StartTicks && state is not ('Z' or 'X');
+    public bool IsRunning => BootId == CurrentBootId() && ProcessStat.Of(Pid) is { IsRunning: true } stat && stat.StartTicks == StartTicks;
 
     public static string CurrentBootId() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
     /// <returns>Null when there is no such process any more.</returns>
     public static ProcessRecord? OfRunning(int pid, int stopSignal) =>
-        TryStat(pid, out var start, out _) ? new ProcessRecord(pid, start, CurrentBootId(), stopSignal) : null;
+        ProcessStat.Of(pid) is { } stat ? new ProcessRecord(pid, stat.StartTicks, CurrentBootId(), stopSignal) : null;
 
     /// <returns>Null when the file is missing or was cut off by a crash.</returns>
     public static ProcessRecord? Read(string path)
@@ -39,9 +42,10 @@ internal sealed record ProcessRecord(int Pid, long StartTicks, string BootId, in
     public async Task<bool> StopAsync(TimeSpan patience, TimeProvider time)
     {
         if (await AskToStopAsync(patience, time)) return true;
+        // The tree first: once its root is dead, those of it that left the group cannot be told from others any more.
+        var children = ProcessTree.Kill(Pid);
         Posix.Signal(-Pid, Posix.SigKill);
-        ProcessTree.Kill(Pid);
-        await GoneWithinAsync(TimeSpan.FromSeconds(10), time);
+        await KilledAsync([this, .. children], time);
         return false;
     }
 
@@ -55,28 +59,16 @@ internal sealed record ProcessRecord(int Pid, long StartTicks, string BootId, in
         return await GoneWithinAsync(patience, time);
     }
 
+    /// <summary>Waits until all are gone that have been sent SIGKILL: what they hold is free only then.</summary>
+    public static async Task KilledAsync(IEnumerable<ProcessRecord> killed, TimeProvider time)
+    {
+        foreach (var process in killed) await process.GoneWithinAsync(KillPatience, time);
+    }
+
     private async Task<bool> GoneWithinAsync(TimeSpan patience, TimeProvider time)
     {
         for (var start = time.GetTimestamp(); IsRunning; await Task.Delay(Poll, time))
             if (time.GetElapsedTime(start) > patience) return false;
         return true;
-    }
-
-    private static bool TryStat(int pid, out long startTicks, out char state)
-    {
-        (startTicks, state) = (0, '\0');
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{pid}/stat");
-            // The name stands in parentheses and may hold blanks: the fields count from behind it. State is field 3, start time 22.
-            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            state = fields[0][0];
-            startTicks = long.Parse(fields[19], CultureInfo.InvariantCulture);
-            return true;
-        }
-        catch (IOException)
-        {
-            return false; // no such process: missing, or gone between opening and reading
-        }
     }
 }

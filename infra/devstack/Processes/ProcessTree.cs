@@ -21,19 +21,21 @@ internal static class ProcessTree
         Posix.Signal(root, Posix.SigCont);
     }
 
-    public static void Kill(int root)
+    /// <returns>The descendants, which nobody here waits for: PostgreSQL's shared memory is in use until the last of its sessions is gone.</returns>
+    public static IReadOnlyList<ProcessRecord> Kill(int root)
     {
         Stop(root);
-        var children = Descendants(root);
+        var children = Descendants(root).Select(child => ProcessRecord.OfRunning(child, Posix.SigKill)).OfType<ProcessRecord>().ToList();
         Posix.Signal(root, Posix.SigKill);
-        foreach (var child in children) Posix.Signal(child, Posix.SigKill);
+        foreach (var child in children) Posix.Signal(child.Pid, Posix.SigKill);
+        return children;
     }
 
     private static List<int> Descendants(int root)
     {
         var parents = new Dictionary<int, int>();
         foreach (var directory in Directory.GetDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var pid) && ParentOf(pid) is { } parent) parents[pid] = parent;
+            if (int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var pid) && ProcessStat.Of(pid) is { } stat) parents[pid] = stat.Parent;
         var found = new List<int>();
         var next = new Queue<int>([root]);
         while (next.TryDequeue(out var one))
@@ -44,19 +46,5 @@ internal static class ProcessTree
                     next.Enqueue(child);
                 }
         return found;
-    }
-
-    private static int? ParentOf(int pid)
-    {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{pid}/stat");
-            // As in ProcessRecord: the fields count from behind the name. The parent is field 4.
-            return int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
-        }
-        catch (IOException)
-        {
-            return null; // gone meanwhile
-        }
     }
 }

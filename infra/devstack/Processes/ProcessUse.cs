@@ -20,18 +20,5 @@ internal static class ProcessUse
     }
 
     /// <returns>Seconds on processors so far, of this process alone; null when it is gone.</returns>
-    public static double? CpuSeconds(int pid)
-    {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{pid}/stat");
-            // As in ProcessRecord: behind the name. User time is field 14, system time 15, in ticks of 1/100 s (USER_HZ).
-            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / 100.0;
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-    }
+    public static double? CpuSeconds(int pid) => ProcessStat.Of(pid)?.CpuTicks / 100.0;
 }

@@ -34,8 +34,30 @@ public sealed class ChildProcessTests : IDisposable
         await child.WaitUntilReadyAsync(_ => Task.FromResult(File.Exists(Sleeper) && new FileInfo(Sleeper).Length > 0 ? null : "not yet"), TimeSpan.FromMinutes(1), Token);
         var sleeper = ProcessRecord.OfRunning(int.Parse(await File.ReadAllTextAsync(Sleeper, Token), null), Posix.SigTerm)!;
         Assert.False(await child.StopAsync());
-        Assert.True(await sleeper.AskToStopAsync(TimeSpan.FromSeconds(30), TimeProvider.System));
+        Assert.False(sleeper.IsRunning);
         Assert.Empty(Directory.GetFiles(state.RunDirectory));
+    }
+
+    [Fact]
+    public async Task A_child_counts_as_killed_when_its_own_children_are_gone_too()
+    {
+        // A session of its own, as PostgreSQL's have groups of their own.
+        await using var child = Start("setsid sh -c 'echo $$ > sleeper; exec sleep 60' & wait");
+        await child.WaitUntilReadyAsync(_ => Task.FromResult(File.Exists(Sleeper) && new FileInfo(Sleeper).Length > 0 ? null : "not yet"), TimeSpan.FromMinutes(1), Token);
+        var sleeper = ProcessRecord.OfRunning(int.Parse(await File.ReadAllTextAsync(Sleeper, Token), null), Posix.SigTerm)!;
+        await child.KillAsync();
+        Assert.False(sleeper.IsRunning);
+        Assert.False(child.ExitedUnexpectedly);
+    }
+
+    [Fact]
+    public async Task A_child_is_stopped_though_the_directory_of_its_pid_file_is_gone()
+    {
+        await using var child = Start("exec sleep 60");
+        await child.WaitUntilReadyAsync(_ => Task.FromResult(ProcessRecord.Read(state.PidFile("child")) is null ? "not yet" : null), TimeSpan.FromMinutes(1), Token);
+        Directory.Delete(state.RunDirectory, recursive: true);
+        Assert.True(await child.StopAsync());
+        Assert.True(child.Exited.IsCompleted);
     }
 
     [Fact]
@@ -47,11 +69,9 @@ public sealed class ChildProcessTests : IDisposable
         var sleeping = ProcessRecord.OfRunning(sleeper, Posix.SigTerm)!;
         child.Suspend();
         // A signal is sent when the call returns; heard when the process next runs.
-        await child.WaitUntilReadyAsync(_ => Task.FromResult((StateOf(child.Id), StateOf(sleeper)) is ('T', 'T') ? null : "not halted yet"), TimeSpan.FromMinutes(1), Token);
+        await child.WaitUntilReadyAsync(_ => Task.FromResult((ProcessStat.Of(child.Id)?.State, ProcessStat.Of(sleeper)?.State) is ('T', 'T') ? null : "not halted yet"), TimeSpan.FromMinutes(1), Token);
         Assert.True(await child.StopAsync());
         Assert.True(await sleeping.AskToStopAsync(TimeSpan.FromSeconds(30), TimeProvider.System));
-
-        static char StateOf(int pid) => File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1][0];
     }
 
     [Fact]
