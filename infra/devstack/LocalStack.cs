@@ -137,17 +137,24 @@ internal sealed class LocalStack : IAsyncDisposable
     /// <summary>Disposing leaves everything running from now on; <c>./settlement down</c> stops it.</summary>
     public void Detach() => detached = true;
 
-    /// <summary>Stops services, broker and servers, in this order.</summary>
+    /// <summary>Stops services, broker and servers, in this order, each whatever became of the former.</summary>
+    /// <exception cref="DevStackException">Some could not be stopped, or not be tidied up after; the others are stopped.</exception>
     public async ValueTask DisposeAsync()
     {
+        var failures = new List<Exception>();
         if (!detached)
         {
-            await Task.WhenAll(Parts().OfType<ServiceProcess>().Select(service => service.DisposeAsync().AsTask()));
-            if (broker is not null) await broker.DisposeAsync();
-            await Task.WhenAll(mariaDb?.DisposeAsync().AsTask() ?? Task.CompletedTask, postgres?.DisposeAsync().AsTask() ?? Task.CompletedTask);
+            foreach (var stage in (StackPart?[][])[[.. ingests, .. aggregators, Settlement], [broker], [mariaDb, postgres]])
+            {
+                var stopping = stage.OfType<StackPart>().Select(part => part.DisposeAsync().AsTask()).ToList();
+                await Task.WhenAll(stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                failures.AddRange(stopping.SelectMany(stop => stop.Exception?.InnerExceptions ?? []));
+            }
             StackEndpoints.Remove(State);
         }
         stackLock.Dispose();
+        if (failures.Count > 0)
+            throw new DevStackException($"{State.Root}: not everything could be stopped in order: {string.Join("; ", failures.Select(failure => failure.Message))}", new AggregateException(failures));
     }
 
     /// <summary>

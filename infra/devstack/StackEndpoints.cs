@@ -27,7 +27,7 @@ internal sealed record StackEndpoints(
 
     public void Write(StateDirectory state) => StateDirectory.WriteSecret(Path.Combine(state.RunDirectory, FileName), JsonSerializer.Serialize(this));
 
-    public static void Remove(StateDirectory state) => File.Delete(Path.Combine(state.RunDirectory, FileName));
+    public static void Remove(StateDirectory state) => StateDirectory.Remove(Path.Combine(state.RunDirectory, FileName));
 
     /// <summary>A bearer token in the name of the user who runs this.</summary>
     public string Token(DateTimeOffset now) => OperatorToken.Mint(SigningKey, Environment.UserName, now);

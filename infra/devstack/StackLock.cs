@@ -37,7 +37,7 @@ internal sealed class StackLock : IDisposable
 
     public void Dispose()
     {
-        File.Delete(ownerFile);
+        StateDirectory.Remove(ownerFile);
         file.Dispose();
     }
 

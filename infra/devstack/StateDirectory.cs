@@ -57,6 +57,19 @@ internal sealed class StateDirectory
         File.Move(partial, path, overwrite: true);
     }
 
+    /// <summary>Removes a file. That its directory is gone too is fine: whoever deletes a state under a running stack still can stop it.</summary>
+    public static void Remove(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // nothing to remove
+        }
+    }
+
     /// <summary>
     /// An existing directory that <paramref name="user"/> owns and can reach: inside the state directory, or, where a directory above it is
     /// closed to that user, under /var/tmp with a link to it in the state directory.

@@ -123,17 +123,17 @@ internal sealed class ChildProcess : IAsyncDisposable
             inTime = await running.StopAsync(command.StopPatience, time);
             await Exited;
         }
-        File.Delete(pidFile);
+        StateDirectory.Remove(pidFile);
         return inTime;
     }
 
-    /// <summary>Kills the process and its children as a power cut would: for tests of what survives that.</summary>
+    /// <summary>Kills the process and its children as a power cut would, and waits until all are gone: for tests of what survives that.</summary>
     public async Task KillAsync()
     {
         stopping = true;
-        if (!Exited.IsCompleted) ProcessTree.Kill(Id);
+        if (!Exited.IsCompleted) await ProcessRecord.KilledAsync(ProcessTree.Kill(Id), time);
         await Exited;
-        File.Delete(pidFile);
+        StateDirectory.Remove(pidFile);
     }
 
     /// <summary>Halts the process and its children where they are, as a machine that swaps or a paused container does.</summary>
