@@ -1,6 +1,5 @@
 using System.CommandLine;
 using StreamSettlement.Cli.Chaos;
-using StreamSettlement.DevStack;
 
 namespace StreamSettlement.Cli.Commands;
 
@@ -18,11 +17,10 @@ internal static class ChaosCommand
         {
             var settings = new ChaosSettings(
                 TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(seed), parsed.GetValue(rate), GeneratorOptions.Today(time).AddDays(-1));
-            var state = await LocalStates.EmptiedAsync(LocalStates.Chaos, terminal, time);
-            await using var stack = await LocalStack.StartServersAsync(state, ChaosSettings.Stack, terminal.Line, time, token);
+            await using var stack = await LocalStates.FreshStackAsync(LocalStates.Chaos, ChaosSettings.Stack, terminal, time, token);
             var report = await new ChaosRun(stack, settings, terminal, time).RunAsync(token);
             ChaosSummary.Write(terminal, report);
-            if (!report.IsEqual) terminal.Line($"logs: {state.LogDirectory}");
+            if (!report.IsEqual) terminal.Line($"logs: {stack.State.LogDirectory}");
             if (parsed.GetValue(keep))
             {
                 stack.Detach();

@@ -30,8 +30,7 @@ internal static class DemoCommand
     /// <summary>Runs the pipeline on an empty stack in <paramref name="state"/>, which is stopped, and emptied, unless it is kept.</summary>
     public static async Task<PipelineReport> RunAsync(PipelineSettings settings, StateDirectory state, Terminal terminal, TimeProvider time, bool keep, CancellationToken token)
     {
-        state = await LocalStates.EmptiedAsync(state, terminal, time);
-        await using var stack = await LocalStack.StartServersAsync(state, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal.Line, time, token);
+        await using var stack = await LocalStates.FreshStackAsync(state, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);
         var report = await new PipelineRun(stack, settings, terminal, time).RunAsync(token);
         if (keep) stack.Detach();
         return report;

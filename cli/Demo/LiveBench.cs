@@ -12,8 +12,7 @@ internal sealed class LiveBench(Terminal terminal, TimeProvider time)
 
     public async Task<int> RunAsync(GeneratorSettings settings, int rate, TimeSpan duration, CancellationToken token)
     {
-        LocalStates.Bench.Delete();
-        await using var stack = await LocalStack.StartServersAsync(LocalStates.Bench, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal.Line, time, token);
+        await using var stack = await LocalStates.FreshStackAsync(LocalStates.Bench, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);
         await stack.StartServicesAsync(terminal.Line, token);
         var latencies = new LiveLatencies();
         var generator = new LiveGenerator(stack.Source, settings, rate, time) { Committed = (logs, ads) => latencies.Committed(time.GetTimestamp(), logs, ads) };

@@ -1,17 +1,16 @@
 using System.Text.Json;
-using StreamSettlement.DevStack;
 
 namespace StreamSettlement.IntegrationTests.Cli;
 
-public sealed class DemoTests(Servers servers) : IDisposable
+public sealed class DemoTests(Servers servers) : IAsyncDisposable
 {
-    private readonly StateDirectory root = servers.NewStateDirectory();
+    private readonly CommandState state = new(servers);
 
     [Fact]
     public async Task The_demo_pays_its_day_and_what_is_kept_can_be_operated_until_down()
     {
-        var file = Path.Combine(root.Root, "demo.json");
-        var (exitCode, output) = await CommandProcess.RunAsync(root.Root, $"demo --logs 3000 --ads 1500 --contents 50 --creators 5 --seed 11 --day 2026-11-21 --json {file} --keep");
+        var file = Path.Combine(state.Root, "demo.json");
+        var (exitCode, output) = await CommandProcess.RunAsync(state.Root, $"demo --logs 3000 --ads 1500 --contents 50 --creators 5 --seed 11 --day 2026-11-21 --json {file} --keep");
         Assert.True(exitCode == 0, output);
         using (var json = JsonDocument.Parse(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)))
         {
@@ -23,17 +22,13 @@ public sealed class DemoTests(Servers servers) : IDisposable
             // Below the first step of both cards: one won a view, ten an ad view.
             Assert.Equal((report.GetProperty("counted_views").GetInt64() + 15_000) * 1_000_000, report.GetProperty("payout_micros").GetInt64());
         }
-        Assert.Equal(0, (await CommandProcess.RunAsync(root.Root, "close 2026-11-21")).ExitCode);
-        Assert.Equal(0, (await CommandProcess.RunAsync(root.Root, "generate --logs 500 --ads 100 --contents 50 --creators 5 --day 2026-11-20")).ExitCode);
-        var (closeExit, said) = await CommandProcess.RunAsync(root.Root, "close 2026-11-20");
+        Assert.Equal(0, (await CommandProcess.RunAsync(state.Root, "close 2026-11-21")).ExitCode);
+        Assert.Equal(0, (await CommandProcess.RunAsync(state.Root, "generate --logs 500 --ads 100 --contents 50 --creators 5 --day 2026-11-20")).ExitCode);
+        var (closeExit, said) = await CommandProcess.RunAsync(state.Root, "close 2026-11-20");
         Assert.True(closeExit == 0, said);
-        Assert.Equal(0, (await CommandProcess.RunAsync(root.Root, "down")).ExitCode);
-        Assert.Equal(1, (await CommandProcess.RunAsync(root.Root, "env")).ExitCode);
+        Assert.Equal(0, (await CommandProcess.RunAsync(state.Root, "down")).ExitCode);
+        Assert.Equal(1, (await CommandProcess.RunAsync(state.Root, "env")).ExitCode);
     }
 
-    public void Dispose()
-    {
-        foreach (var stack in new[] { "demo", "stack", "bench-stack" }) new StateDirectory(Path.Combine(root.Root, stack)).Delete();
-        root.Delete();
-    }
+    public ValueTask DisposeAsync() => state.DisposeAsync();
 }
