@@ -92,11 +92,14 @@ internal static class TestCommand
         return counts;
     }
 
-    /// <summary>Runs a program with the outputs of this one: the person sees it at work.</summary>
+    /// <summary>
+    /// Runs a program with the outputs of this one: the person sees it at work. In a session of its own, so that Ctrl-C in the terminal
+    /// reaches it once, through this process: a test runner takes a second SIGINT for impatience, and leaves its servers running.
+    /// </summary>
     /// <returns>Its exit code.</returns>
     public static async Task<int> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken token)
     {
-        using var process = new Process { StartInfo = new ProcessStartInfo(program, arguments) { WorkingDirectory = Repository.Root } };
+        using var process = new Process { StartInfo = new ProcessStartInfo("setsid", [program, .. arguments]) { WorkingDirectory = Repository.Root } };
         process.Start();
         try
         {
