@@ -109,8 +109,9 @@ internal sealed class ChaosFaults(
         var watch = step.At == ChaosPlan.FirstAt ? await TakeoverWatch.BeginAsync(stack.Rollup, part.Process.Id, time, token) : null;
         if (step.Kind == FaultKind.Kill) await part.Process.KillAsync();
         else await part.Process.StopAsync();
+        var away = time.GetTimestamp();
         if (watch is not null) Takeover = await watch.EndAsync(step.For, token);
-        else await Task.Delay(step.For, time, token);
+        if (step.For - time.GetElapsedTime(away) is { Ticks: > 0 } rest) await Task.Delay(rest, time, token);
         await StartAgainAsync(part, token);
     }
 

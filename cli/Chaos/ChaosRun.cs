@@ -1,7 +1,7 @@
 using System.Globalization;
-using Npgsql;
 using StreamSettlement.Cli.Api;
 using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.Cli.Chaos;
 
@@ -73,7 +73,7 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
             {
                 counted = await NumberAsync("select coalesce(sum(rows), 0) from rollup.partition_day", token);
             }
-            catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException)
+            catch (Exception e) when (PostgresDatabase.IsAway(e))
             {
                 // PostgreSQL is away: the last number stands.
             }

@@ -23,20 +23,23 @@ internal sealed class TakeoverWatch
         (this.rollup, this.owner, this.before, this.time, killedAt) = (rollup, owner, before, time, time.GetTimestamp());
 
     /// <param name="process">The aggregator that is killed when this returns.</param>
-    public static async Task<TakeoverWatch> BeginAsync(PostgresDatabase rollup, int process, TimeProvider time, CancellationToken token)
+    /// <returns>Null when PostgreSQL is away.</returns>
+    public static async Task<TakeoverWatch?> BeginAsync(PostgresDatabase rollup, int process, TimeProvider time, CancellationToken token)
     {
         var owner = $"{Environment.MachineName}/{process}";
-        var mine = (await PositionsAsync(rollup, token)).Where(position => position.Owner == owner).ToDictionary(position => position.Partition, position => position.Next);
-        return new TakeoverWatch(rollup, owner, mine, time);
+        return await PositionsAsync(rollup, token) is { } positions
+            ? new TakeoverWatch(rollup, owner, positions.Where(position => position.Owner == owner).ToDictionary(position => position.Partition, position => position.Next), time)
+            : null;
     }
 
     /// <summary>Watches for <paramref name="lasts"/>.</summary>
-    public async Task<Takeover> EndAsync(TimeSpan lasts, CancellationToken token)
+    /// <returns>Null, and early, when PostgreSQL goes away meanwhile: from then on nobody could take over.</returns>
+    public async Task<Takeover?> EndAsync(TimeSpan lasts, CancellationToken token)
     {
         var moved = new Dictionary<string, TimeSpan>();
         for (; time.GetElapsedTime(killedAt) < lasts; await Task.Delay(Poll, time, token))
         {
-            var now = await PositionsAsync(rollup, token);
+            if (await PositionsAsync(rollup, token) is not { } now) return null;
             var elapsed = time.GetElapsedTime(killedAt);
             foreach (var (partition, by, next) in now)
             {
@@ -49,6 +52,16 @@ internal sealed class TakeoverWatch
         return new Takeover(before.Count, moved.Count == 0 ? null : moved.Values.Min(), moved.Count == before.Count && moved.Count > 0 ? moved.Values.Max() : null);
     }
 
-    private static Task<List<(string Partition, string Owner, long Next)>> PositionsAsync(PostgresDatabase rollup, CancellationToken token) => rollup.QueryAsync(
-        "select stream || '/' || partition, owner, next_offset from rollup.progress", row => (row.GetString(0), row.GetString(1), row.GetInt64(2)), token);
+    private static async Task<List<(string Partition, string Owner, long Next)>?> PositionsAsync(PostgresDatabase rollup, CancellationToken token)
+    {
+        try
+        {
+            return await rollup.QueryAsync(
+                "select stream || '/' || partition, owner, next_offset from rollup.progress", row => (row.GetString(0), row.GetString(1), row.GetInt64(2)), token);
+        }
+        catch (Exception e) when (PostgresDatabase.IsAway(e))
+        {
+            return null;
+        }
+    }
 }

@@ -13,6 +13,9 @@ internal sealed class PostgresDatabase(string name, string connectionString, Fun
 
     public NpgsqlConnectionStringBuilder Parts => new(connectionString);
 
+    /// <summary>Whether a query failed because the server, or the connection to it, was away.</summary>
+    public static bool IsAway(Exception fault) => fault is NpgsqlException or IOException or TimeoutException;
+
     /// <summary>Runs statements, separated by semicolons.</summary>
     public async Task<int> ExecuteAsync(string sql, CancellationToken token = default)
     {
