@@ -24,16 +24,14 @@ internal sealed record DayState(string Status, string? Refusal, string? Detail, 
     /// <summary>Posted, and the newest attempt is the one that is in the books.</summary>
     public bool IsUpToDate => IsPosted && Refusal == "AlreadyPosted";
 
-    /// <summary>
-    /// Waits for a person: a dead letter, or a difference after every repair. (The status alone may still be that of the attempt before.)
-    /// </summary>
-    public bool IsStuck => Refusal == "DeadLetters" || this is { Status: "OutOfBalance", Refusal: "OutOfBalance" };
+    /// <summary>A difference after every repair. (The status alone may still be that of the attempt before.)</summary>
+    public bool IsOutOfBalance => this is { Status: "OutOfBalance", Refusal: "OutOfBalance" };
 
-    /// <summary>
-    /// True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for. A dead letter waits for
-    /// a person, and so does a day that is out of balance after every repair.
-    /// </summary>
-    public bool MayChange => Status is not ("Posted" or "OutOfBalance") && Refusal is (null or "NotIngested" or "NotSealed" or "OutOfBalance");
+    /// <summary>Waits for a person: a dead letter, or a difference after every repair.</summary>
+    public bool IsStuck => Refusal == "DeadLetters" || IsOutOfBalance;
+
+    /// <summary>True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for, a difference just accepted.</summary>
+    public bool MayChange => !IsPosted && !IsStuck;
 }
 
 /// <summary>A dead letter as the API describes it.</summary>

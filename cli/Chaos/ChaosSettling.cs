@@ -100,7 +100,7 @@ internal sealed class ChaosSettling(
             foreach (var day in waitedFor) states.Add((day, await api.DayAsync(day, token)));
             if (states.TrueForAll(day => reached(day.State))) return true;
             // Out of balance after every repair: that is the verdict, no waiting changes it.
-            if (states.TrueForAll(day => reached(day.State) || day.State.Status == "OutOfBalance")) return false;
+            if (states.TrueForAll(day => reached(day.State) || day.State.IsOutOfBalance)) return false;
             var shown = string.Join(", ", states.Where(day => !reached(day.State)).Select(day => $"{day.Day} {day.State.Refusal ?? day.State.Status}"));
             display.Status($"waiting for {shown}");
             var now = shown + await stack.Rollup.ScalarAsync("select (select sum(next_offset) from rollup.progress) || ' ' || (select count(*) from rollup.seal)", token);

@@ -12,7 +12,11 @@ public sealed class SettlementApiTests
     [InlineData("Balanced", null, true)]
     [InlineData("Sealed", "DeadLetters", false)]
     [InlineData("OutOfBalance", "OutOfBalance", false)]
+    [InlineData("OutOfBalance", null, true)] // the difference has just been accepted
+    [InlineData("OutOfBalance", "NotSealed", true)] // the next attempt is on its way
+    [InlineData("OutOfBalance", "DeadLetters", false)]
     [InlineData("Posted", "AlreadyPosted", false)]
+    [InlineData("Posted", null, false)]
     public void Only_what_gets_on_by_itself_is_waited_for(string status, string? refusal, bool mayChange) =>
         Assert.Equal(mayChange, new DayState(status, refusal, null).MayChange);
 
