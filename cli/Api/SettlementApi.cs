@@ -47,9 +47,10 @@ internal sealed class SettlementApi : IDisposable
     private readonly HttpClient http;
 
     /// <param name="token">Bearer token: in its name decisions are taken. Null for none.</param>
-    public SettlementApi(Uri address, string? token = null)
+    /// <param name="transport">Null for the network.</param>
+    public SettlementApi(Uri address, string? token = null, HttpMessageHandler? transport = null)
     {
-        http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+        http = new HttpClient(transport ?? new SocketsHttpHandler()) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
         if (token is not null) http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
@@ -82,14 +83,34 @@ internal sealed class SettlementApi : IDisposable
 
     /// <summary>Dead letters that concern the day, or all.</summary>
     /// <param name="state">open, redriven, discarded or all.</param>
-    public async Task<IReadOnlyList<LetterView>> LettersAsync(BusinessDay? day, string state, CancellationToken token) =>
-        JsonSerializer.Deserialize<List<LetterView>>(
-            await SendAsync(HttpMethod.Get, $"dead-letters?state={state}&limit={LettersMax}{(day is null ? "" : $"&date={day}")}", token), ControlJson.Options)!;
+    public async Task<IReadOnlyList<LetterView>> LettersAsync(BusinessDay? day, string state, CancellationToken token)
+    {
+        var path = $"dead-letters?state={state}&limit={LettersMax}{(day is null ? "" : $"&date={day}")}";
+        return Read(path, await SendAsync(HttpMethod.Get, path, token), body => JsonSerializer.Deserialize<List<LetterView>>(body, ControlJson.Options));
+    }
 
-    public async Task<LetterView> LetterAsync(long id, CancellationToken token) =>
-        JsonSerializer.Deserialize<LetterView>(await SendAsync(HttpMethod.Get, $"dead-letters/{id}", token), ControlJson.Options)!;
+    /// <returns>Null when there is no such letter.</returns>
+    public async Task<LetterView?> LetterAsync(long id, CancellationToken token)
+    {
+        var path = $"dead-letters/{id}";
+        var (status, body) = await TrySendAsync(HttpMethod.Get, path, token);
+        if (status == HttpStatusCode.NotFound) return null;
+        Check(HttpMethod.Get, path, status, body);
+        return Read(path, body, json => JsonSerializer.Deserialize<LetterView>(json, ControlJson.Options));
+    }
 
-    public Task RedriveAsync(long letter, CancellationToken token) => SendAsync(HttpMethod.Post, $"dead-letters/{letter}/redrive", token);
+    /// <returns>Null when it is asked for; otherwise why not: somebody has decided about the letter meanwhile, or there is none of this number.</returns>
+    public async Task<string?> TryRedriveAsync(long letter, CancellationToken token)
+    {
+        var path = $"dead-letters/{letter}/redrive";
+        var (status, body) = await TrySendAsync(HttpMethod.Post, path, token);
+        if (status is HttpStatusCode.Conflict or HttpStatusCode.NotFound) return DescribeProblem((int)status, body);
+        Check(HttpMethod.Post, path, status, body);
+        return null;
+    }
+
+    /// <summary>Every open letter that concerns the day, or every open one.</summary>
+    public Task RedriveAllAsync(BusinessDay? day, CancellationToken token) => SendAsync(HttpMethod.Post, $"dead-letters/redrive{(day is null ? "" : $"?date={day}")}", token);
 
     public Task DiscardAsync(long letter, string reason, CancellationToken token) =>
         SendAsync(HttpMethod.Post, $"dead-letters/{letter}/discard", token, new JsonObject { ["reason"] = reason });
@@ -100,19 +121,22 @@ internal sealed class SettlementApi : IDisposable
         var (status, body) = await TrySendAsync(HttpMethod.Get, $"days/{day}", token);
         if (status == HttpStatusCode.NotFound) return null;
         Check(HttpMethod.Get, $"days/{day}", status, body);
-        return ReadDay(body);
+        return Read($"days/{day}", body, ReadDay);
     }
 
-    public static DayState ReadDay(string json)
+    /// <returns>Null when <paramref name="json"/> describes no day.</returns>
+    public static DayState? ReadDay(string json)
     {
         using var document = JsonDocument.Parse(json);
         var day = document.RootElement;
+        if (Text(day, "status") is not { } status) return null;
         int? attempt = day.TryGetProperty("attempt", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : null;
-        return new DayState(Text(day, "status") ?? "Open", Text(day, "refusal"), Text(day, "detail"), attempt);
+        return new DayState(status, Text(day, "refusal"), Text(day, "detail"), attempt);
     }
 
-    /// <returns>The body of GET <paramref name="path"/>.</returns>
-    public Task<string> GetAsync(string path, CancellationToken token) => SendAsync(HttpMethod.Get, path, token);
+    /// <summary>Every day, each an object, as the API shows it.</summary>
+    public async Task<JsonArray> DaysAsync(CancellationToken token) => Read("days", await SendAsync(HttpMethod.Get, "days", token),
+        body => JsonNode.Parse(body) is JsonArray days && days.All(day => day is JsonObject) ? days : null);
 
     public void Dispose() => http.Dispose();
 
@@ -134,6 +158,24 @@ internal sealed class SettlementApi : IDisposable
 
     private static string? Text(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    /// <summary>Says so where what answers is something else than the settlement service: a proxy, another port.</summary>
+    private T Read<T>(string path, string body, Func<string, T?> read)
+        where T : class
+    {
+        const int shown = 200;
+        JsonException? cause = null;
+        try
+        {
+            if (read(body) is { } value) return value;
+        }
+        catch (JsonException e)
+        {
+            cause = e;
+        }
+        throw new DevStackException(
+            $"{Address}{path} answers, but not as the settlement service does. Is it the right address, and of this version? The answer: {(body.Length > shown ? body[..shown] + "…" : body)}", cause);
+    }
 
     private static void Check(HttpMethod method, string path, HttpStatusCode status, string body)
     {

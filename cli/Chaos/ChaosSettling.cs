@@ -78,7 +78,10 @@ internal sealed class ChaosSettling(
                 if (letters.Count == 0) return;
                 display.Status($"{letters.Count} dead letters are open");
                 foreach (var letter in letters)
-                    await (letter.RowId is null ? decider.DiscardAsync(letter.Id, "chaos: bytes that are no record", token) : decider.RedriveAsync(letter.Id, token));
+                {
+                    if (letter.RowId is null) await decider.DiscardAsync(letter.Id, "chaos: bytes that are no record", token);
+                    else if (await decider.TryRedriveAsync(letter.Id, token) is { } decided) display.Say(decided);
+                }
             }
             catch (DevStackException refused)
             {

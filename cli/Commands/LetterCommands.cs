@@ -38,17 +38,35 @@ internal static class LetterCommands
         var command = new Command("redrive", "Have records delivered again: rows afresh from the source, other records as they were. Without ids: all open ones.") { ids, date, patience };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(ids) is { Length: > 0 } && result.GetValue(date) is not null) result.AddError("redrive takes ids or --date, not both.");
+            if (result.GetResult(ids) is { Tokens.Count: > 0 } && result.GetResult(date) is not null) result.AddError("redrive takes ids or --date, not both.");
         });
         command.SetAction(async (parsed, token) =>
         {
             using var api = SettlementApi.FromEnvironment(LocalStates.Running, time);
-            var chosen = parsed.GetValue(ids) is { Length: > 0 } named ? named : [.. (await api.LettersAsync(parsed.GetValue(date), "open", token)).Select(letter => letter.Id)];
-            foreach (var id in chosen) await api.RedriveAsync(id, token);
-            if (chosen.Length == 0) terminal.Line("no open dead letters");
-            return await AwaitDecidedAsync(terminal, api, chosen, TimeSpan.FromSeconds(parsed.GetValue(patience)), time, token);
+            var asked = parsed.GetValue(ids) is { Length: > 0 } named
+                ? await RedriveAsync(terminal, api, named, token)
+                : await RedriveAllAsync(terminal, api, parsed.GetValue(date), token);
+            return await AwaitDecidedAsync(terminal, api, asked, TimeSpan.FromSeconds(parsed.GetValue(patience)), time, token);
         });
         return command;
+    }
+
+    /// <summary>One that cannot be redriven any more keeps none of the others from it.</summary>
+    /// <returns>The same ids, for <see cref="AwaitDecidedAsync"/>.</returns>
+    public static async Task<IReadOnlyList<long>> RedriveAsync(Terminal terminal, SettlementApi api, IReadOnlyList<long> ids, CancellationToken token)
+    {
+        foreach (var id in ids)
+            if (await api.TryRedriveAsync(id, token) is { } refusal) await terminal.Error.WriteLineAsync(refusal);
+        return ids;
+    }
+
+    /// <returns>The ids of those that were open before.</returns>
+    public static async Task<IReadOnlyList<long>> RedriveAllAsync(Terminal terminal, SettlementApi api, BusinessDay? day, CancellationToken token)
+    {
+        var open = await api.LettersAsync(day, "open", token);
+        if (open.Count == 0) terminal.Line("no open dead letters");
+        else await api.RedriveAllAsync(day, token);
+        return [.. open.Select(letter => letter.Id)];
     }
 
     public static Command Discard(Terminal terminal, TimeProvider time)
@@ -67,16 +85,21 @@ internal static class LetterCommands
     }
 
     /// <summary>The aggregator decides: its state is the outcome.</summary>
-    private static async Task<int> AwaitDecidedAsync(
+    /// <returns>Done when every letter has been decided about, whoever did it.</returns>
+    public static async Task<int> AwaitDecidedAsync(
         Terminal terminal, SettlementApi api, IReadOnlyList<long> ids, TimeSpan patience, TimeProvider time, CancellationToken token)
     {
         var start = time.GetTimestamp();
         var undecided = 0;
         foreach (var id in ids)
         {
-            LetterView letter;
-            while ((letter = await api.LetterAsync(id, token)).State == "open" && time.GetElapsedTime(start) <= patience) await Task.Delay(Poll, time, token);
-            if (letter.State == "open")
+            LetterView? letter;
+            while ((letter = await api.LetterAsync(id, token)) is { State: "open" } && time.GetElapsedTime(start) <= patience) await Task.Delay(Poll, time, token);
+            if (letter is null)
+            {
+                undecided++; // said when it was asked for
+            }
+            else if (letter.State == "open")
             {
                 undecided++;
                 await terminal.Error.WriteLineAsync($"dead letter {id} is still open after {patience.TotalSeconds:0} s: is an aggregator running?");

@@ -49,7 +49,7 @@ internal static class StatusCommand
             ["ready"] = ready,
             ["services"] = services,
             ["streams"] = local is null ? null : await StreamsAsync(local, token),
-            ["days"] = services["settlement"]!["ready"]!.GetValue<bool>() ? JsonNode.Parse(await api.GetAsync("days", token)) : null,
+            ["days"] = services["settlement"]!["ready"]!.GetValue<bool>() ? await api.DaysAsync(token) : null,
         };
     }
 

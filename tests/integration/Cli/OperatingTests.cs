@@ -74,6 +74,10 @@ public sealed class OperatingTests(Servers servers)
         Assert.Equal(1, exit);
         Assert.Contains("was discarded by bob", said, StringComparison.Ordinal);
         Assert.Equal(1, (await RunAsync(stack, "redrive", "999999")).ExitCode);
+        // Decided is decided, whoever did it and when.
+        (exit, said) = await RunAsync(stack, "redrive", $"{letters[0]}");
+        Assert.Equal(0, exit);
+        Assert.Contains("was discarded by bob", said, StringComparison.Ordinal);
 
         // The newest attempt was sealed before the decision: settlement asks for a repair by itself.
         (exit, said) = await RunAsync(stack, "close", $"{Day}");

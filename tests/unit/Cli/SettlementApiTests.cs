@@ -1,9 +1,14 @@
+using System.Net;
 using StreamSettlement.Cli.Api;
+using StreamSettlement.Contracts;
+using StreamSettlement.DevStack;
 
 namespace StreamSettlement.UnitTests.Cli;
 
 public sealed class SettlementApiTests
 {
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     [Theory]
     [InlineData("Open", null, true)]
     [InlineData("Open", "NotIngested", true)]
@@ -40,6 +45,27 @@ public sealed class SettlementApiTests
         var day = SettlementApi.ReadDay("""{"day":"2026-11-21","status":"Sealed","refusal":"DeadLetters","detail":"3 dead letters wait","attempt":2,"streams":[]}""");
         Assert.Equal(new DayState("Sealed", "DeadLetters", "3 dead letters wait", 2), day);
         Assert.Equal(new DayState("Posted", null, null), SettlementApi.ReadDay("""{"status":"Posted","refusal":null}"""));
+    }
+
+    [Theory]
+    [InlineData("<html>sign in</html>")]
+    [InlineData("null")]
+    [InlineData("\"ok\"")]
+    [InlineData("{}")]
+    [InlineData("")]
+    public async Task An_answer_of_something_else_than_the_service_is_told_with_the_address(string body)
+    {
+        using var elsewhere = new SettlementApi(new Uri("http://elsewhere:8080/"), transport: new Answers(_ => (HttpStatusCode.OK, body)));
+        Func<Task>[] questions =
+        [
+            () => elsewhere.DayAsync(BusinessDay.Of(2026, 11, 21), Token), () => elsewhere.DaysAsync(Token),
+            () => elsewhere.LettersAsync(null, "open", Token), () => elsewhere.LetterAsync(1, Token),
+        ];
+        foreach (var question in questions)
+        {
+            var told = await Assert.ThrowsAsync<DevStackException>(question);
+            Assert.StartsWith("http://elsewhere:8080/d", told.Message, StringComparison.Ordinal);
+        }
     }
 
     [Theory]
