@@ -36,20 +36,9 @@ internal static class CommandLine
     /// <returns>The exit code; see <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Terminal terminal, TimeProvider time, CancellationToken token)
     {
-        var parsed = Root(terminal, time).Parse(arguments);
-        // Our own signal handling: the library's would end this process two seconds after Ctrl-C, with servers still stopping.
-        var configuration = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (var error in parsed.Errors) await terminal.Error.WriteLineAsync(error.Message);
-            await terminal.Error.WriteLineAsync();
-            configuration.Output = terminal.Error;
-            await Root(terminal, time).Parse([.. Path(parsed.CommandResult), "--help"]).InvokeAsync(configuration, token);
-            return ExitCodes.Usage;
-        }
         try
         {
-            return await parsed.InvokeAsync(configuration, token);
+            return await ParseAndRunAsync(arguments, terminal, time, token);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
@@ -61,6 +50,25 @@ internal static class CommandLine
             await terminal.Error.WriteLineAsync(e.Message);
             return ExitCodes.Refused;
         }
+        catch (Exception e)
+        {
+            // Nobody foresaw it: the stack says where. Left to the runtime it would be an abort (134), perhaps with a core dump.
+            await terminal.Error.WriteLineAsync($"failed in a way that was not foreseen: {e}");
+            return ExitCodes.Refused;
+        }
+    }
+
+    private static async Task<int> ParseAndRunAsync(IReadOnlyList<string> arguments, Terminal terminal, TimeProvider time, CancellationToken token)
+    {
+        var parsed = Root(terminal, time).Parse(arguments);
+        // Our own signal handling: the library's would end this process two seconds after Ctrl-C, with servers still stopping.
+        var configuration = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(configuration, token);
+        foreach (var error in parsed.Errors) await terminal.Error.WriteLineAsync(error.Message);
+        await terminal.Error.WriteLineAsync();
+        configuration.Output = terminal.Error;
+        await Root(terminal, time).Parse([.. Path(parsed.CommandResult), "--help"]).InvokeAsync(configuration, token);
+        return ExitCodes.Usage;
     }
 
     /// <summary>The names of the commands that were understood, without the root's.</summary>

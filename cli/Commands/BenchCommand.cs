@@ -14,15 +14,18 @@ internal static class BenchCommand
         var rows = new GeneratorOptions(command, "The business day of the rows. Default: yesterday in Asia/Seoul.");
         var runs = Options.Number("--runs", "Runs of the pipeline.", 3, 1, 100);
         var scale = Options.Number("--scale", "Also run with this many times the rows, and compare time and memory.", 1, 1, 1_000);
-        var chart = new Option<FileInfo?>("--chart") { Description = "Draw the runs beside the nightly batch and one GROUP BY into this SVG file." };
+        var chart = Options.Output("--chart", "Draw the runs beside the nightly batch and one GROUP BY into this SVG file.");
         var live = new Option<bool>("--live") { Description = "Instead: stream live and measure from commit in MySQL to visible in the rollups." };
         var rate = Options.Number("--rate", "With --live: new rows per second.", 5_000, 1, 100_000);
         var seconds = Options.Number("--seconds", "With --live: how long.", 120, 1, 86_400);
         foreach (var option in new Option[] { runs, scale, chart, live, rate, seconds }) command.Options.Add(option);
         command.Validators.Add(result =>
         {
-            if (!result.GetValue(live) && (Given(result, rate) || Given(result, seconds))) result.AddError("--rate and --seconds go with --live.");
-            if (result.GetValue(live) && (Given(result, runs) || Given(result, scale) || Given(result, chart))) result.AddError("--runs, --scale and --chart do not go with --live.");
+            var isLive = Options.TryGet(result, live, out var asked) && asked;
+            if (!isLive && (Given(result, rate) || Given(result, seconds))) result.AddError("--rate and --seconds go with --live.");
+            if (isLive && (Given(result, runs) || Given(result, scale) || Given(result, chart))) result.AddError("--runs, --scale and --chart do not go with --live.");
+            if (Options.TryGet(result, scale, out var times) && rows.Most(result) * times > int.MaxValue)
+                result.AddError($"--scale is {times}: expected no more than {int.MaxValue:N0} logs or ad views in one run.");
         });
         command.SetAction(async (parsed, token) =>
         {
@@ -38,7 +41,7 @@ internal static class BenchCommand
     /// <summary>The races are a program of their own, as the tests are.</summary>
     private static Command Deadlocks(Terminal terminal)
     {
-        var chart = new Option<FileInfo?>("--chart") { Description = "Draw throughput and deadlocks into this SVG file." };
+        var chart = Options.Output("--chart", "Draw throughput and deadlocks into this SVG file.");
         var command = new Command("deadlocks", "Writers at once over the same and over their own contents: row by row as before, and in chunks as now.") { chart };
         command.SetAction(async (parsed, token) =>
         {

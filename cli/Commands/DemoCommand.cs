@@ -11,7 +11,7 @@ internal static class DemoCommand
     {
         var command = new Command("demo", "Fill a source, stream it, close the day and show what came of it.");
         var rows = new GeneratorOptions(command, "The business day of the rows. Default: yesterday in Asia/Seoul.");
-        var json = new Option<FileInfo?>("--json") { Description = "Write the figures to this file too." };
+        var json = Options.Output("--json", "Write the figures to this file too.");
         var keep = new Option<bool>("--keep") { Description = "Leave everything running afterwards; ./settlement down stops it." };
         command.Options.Add(json);
         command.Options.Add(keep);

@@ -17,6 +17,8 @@ internal static class GenerateCommand
         command.Validators.Add(result =>
         {
             if (result.GetResult(seconds) is not null && result.GetResult(rate) is null) result.AddError("--seconds goes with --rate.");
+            if (rows.Day(result) is { } last && Options.TryGet(result, days, out var many) && last.Date.DayNumber < many - 1)
+                result.AddError($"--days is {many}: there are only {last.Date.DayNumber + 1} up to {last}.");
         });
         command.Options.Add(days);
         command.Options.Add(rate);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Generator;
 
@@ -30,6 +31,13 @@ internal sealed class GeneratorOptions
     }
 
     public static BusinessDay Today(TimeProvider time) => new(DateOnly.FromDateTime(time.GetUtcNow().ToOffset(BusinessOffset).DateTime));
+
+    /// <summary>Rows of the larger table, as far as it can be told while the command line is still being looked at.</summary>
+    public long Most(CommandResult result) => Math.Max(
+        Options.TryGet(result, logs, out var viewLogs) ? viewLogs : 0, Options.TryGet(result, ads, out var adViews) ? adViews : 0);
+
+    /// <returns>Null where no day is named, or what is named is no day.</returns>
+    public BusinessDay? Day(CommandResult result) => Options.TryGet(result, day, out var named) ? named : null;
 
     public GeneratorSettings Read(ParseResult parsed, BusinessDay defaultDay) => new()
     {

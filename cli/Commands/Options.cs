@@ -40,6 +40,20 @@ internal static class Options
         },
     };
 
+    /// <summary>A file that is written at the end of a run: whether it can be is looked at before.</summary>
+    public static Option<FileInfo?> Output(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "FILE",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value;
+            if (text.Length > 0 && !Directory.Exists(text) && new FileInfo(text) is { Directory.Exists: true } file) return file;
+            result.AddError($"{name} is '{text}': expected a file in a directory that exists.");
+            return null;
+        },
+    };
+
     public static Option<string> Reason() => new("--reason")
     {
         Description = "Why; written down with the decision, for whoever asks years later.",
@@ -51,6 +65,25 @@ internal static class Options
             return text;
         },
     };
+
+    /// <summary>
+    /// The value, for a validator of the command: those run before the options' own, and the library throws where a value is wrong by
+    /// itself.
+    /// </summary>
+    /// <returns>False where it is wrong by itself, which the option's own complaint says.</returns>
+    public static bool TryGet<T>(CommandResult result, Option<T> option, out T? value)
+    {
+        try
+        {
+            value = result.GetValue(option);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            value = default;
+            return false;
+        }
+    }
 
     private static Option<BusinessDay?> DayOption(string name, string description) => new(name)
     {

@@ -11,7 +11,7 @@ internal static class ResetCommand
         var command = new Command("reset", "Stop the stack and delete its state: databases, topics, logs.") { yes };
         command.Validators.Add(result =>
         {
-            if (!result.GetValue(yes)) result.AddError("reset deletes all local databases and topics: say --yes.");
+            if (!Options.TryGet(result, yes, out var said) || !said) result.AddError("reset deletes all local databases and topics: say --yes.");
         });
         command.SetAction(async (_, _) =>
         {

@@ -35,7 +35,20 @@ internal sealed class LiveGenerator(MySqlDatabase database, GeneratorSettings se
 
     /// <summary>Streams until <paramref name="duration"/> is over and every log has ended, or until cancelled: then open logs stay open.</summary>
     /// <param name="duration">Null for no end.</param>
+    /// <exception cref="DevStackException">The database refused; the message says what.</exception>
     public async Task RunAsync(TimeSpan? duration, IProgress<LiveGenerator>? progress, CancellationToken token)
+    {
+        try
+        {
+            await StreamAsync(duration, progress, token);
+        }
+        catch (MySqlException e)
+        {
+            throw database.Refused(e, token);
+        }
+    }
+
+    private async Task StreamAsync(TimeSpan? duration, IProgress<LiveGenerator>? progress, CancellationToken token)
     {
         await masters.FillMastersAsync(token);
         var (nextLog, nextAd) = (await masters.NextIdAsync(SourceTable.ViewLog, token), await masters.NextIdAsync(SourceTable.AdView, token));

@@ -36,7 +36,7 @@ internal sealed class SourceFiller(MySqlDatabase database, GeneratorSettings set
         }
         catch (MySqlException e)
         {
-            throw new DevStackException($"The source database {database.Host}:{database.Port}/{database.Name} refused rows: {e.Message}", e);
+            throw database.Refused(e, token);
         }
     }
 
@@ -61,8 +61,8 @@ internal sealed class SourceFiller(MySqlDatabase database, GeneratorSettings set
 
     private static IEnumerable<Batch> Batches(SourceTable table, AppendRow append, long firstId, int count)
     {
-        for (var done = 0; done < count; done += RowsPerStatement)
-            yield return new Batch(table, append, firstId + done, Math.Min(RowsPerStatement, count - done));
+        for (var done = 0L; done < count; done += RowsPerStatement)
+            yield return new Batch(table, append, firstId + done, (int)Math.Min(RowsPerStatement, count - done));
     }
 
     private async Task RunAsync(IEnumerable<Batch> batches, Action<int>? written, CancellationToken token) =>

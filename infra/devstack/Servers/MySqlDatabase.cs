@@ -50,6 +50,11 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
         return await command.ExecuteScalarAsync(token) is { } value and not DBNull ? value : null;
     }
 
+    /// <summary>What to throw where rows were to be written: the driver tells a cancelled statement as a failed one.</summary>
+    public Exception Refused(MySqlException refusal, CancellationToken token) => token.IsCancellationRequested
+        ? new OperationCanceledException(refusal.Message, refusal, token)
+        : new DevStackException($"The source database {Host}:{Port}/{Name} refused rows: {refusal.Message}", refusal);
+
     /// <summary>Drops the database.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -18,6 +18,8 @@ public sealed class CommandLineTests
     [InlineData("generate --seconds 5")]
     [InlineData("generate --rate 100 --seconds 0")]
     [InlineData("generate --days 0")]
+    [InlineData("generate --seconds soon")]
+    [InlineData("generate --rate fast --seconds 5")]
     [InlineData("end-day")]
     [InlineData("end-day yesterday")]
     [InlineData("close")]
@@ -31,9 +33,12 @@ public sealed class CommandLineTests
     [InlineData("dead-letters --date today")]
     [InlineData("redrive one")]
     [InlineData("redrive 1 --date 2026-11-21")]
+    [InlineData("redrive 1 --date today")]
+    [InlineData("redrive one --date 2026-11-21")]
     [InlineData("discard --reason why")]
     [InlineData("discard 1")]
     [InlineData("reset")]
+    [InlineData("reset --yes=perhaps")]
     [InlineData("test everything")]
     [InlineData("test --bootstrap localhost:9092")]
     [InlineData("test unit --bootstrap localhost:9092")]
@@ -42,6 +47,19 @@ public sealed class CommandLineTests
     [InlineData("test conformance --bootstrap localhost:0")]
     [InlineData("bench --rate 5")]
     [InlineData("bench --live --runs 5")]
+    [InlineData("bench --live=perhaps --rate 5")]
+    [InlineData("demo --json")]
+    [InlineData("demo --json /no/such/directory/demo.json")]
+    [InlineData("demo --json /tmp")]
+    [InlineData("bench --chart /no/such/directory/bench.svg")]
+    [InlineData("bench deadlocks --chart /no/such/directory/races.svg")]
+    [InlineData("bench --logs 3000000 --scale 1000")]
+    [InlineData("bench --logs 1 --ads 3000000 --scale 1000")]
+    [InlineData("bench --logs many --scale 1000")]
+    [InlineData("bench --logs 3000000 --scale much")]
+    [InlineData("generate --day 0001-01-01 --days 2")]
+    [InlineData("generate --day 0001-01-01 --days 0")]
+    [InlineData("generate --day 0000-01-01 --days 2")]
     public async Task What_is_not_understood_gives_the_reason_the_usage_and_exit_code_2(string line)
     {
         var (exitCode, output, error) = await RunAsync(line);
@@ -80,16 +98,37 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task A_wrong_value_is_complained_about_once()
+    {
+        var (_, _, error) = await RunAsync("generate --day 0001-01-01 --days 0");
+        Assert.Equal(2, error.Split("--days is").Length);
+    }
+
+    [Fact]
+    public async Task What_nobody_foresaw_is_shown_with_its_stack_and_is_no_abort()
+    {
+        var (exitCode, _, error) = await RunAsync("generate", new ClockWithoutTime());
+        Assert.Equal(1, exitCode);
+        Assert.Contains("NotSupportedException: no time here", error, StringComparison.Ordinal);
+        Assert.Contains(nameof(ClockWithoutTime), error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Usage_names_the_command_that_was_understood()
     {
         var (_, _, error) = await RunAsync("close");
         Assert.Contains("./settlement close <day>", error, StringComparison.Ordinal);
     }
 
-    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(string line)
+    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(string line, TimeProvider? time = null)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        var exitCode = await CommandLine.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), Terminal.Plain(output, error), TimeProvider.System, TestContext.Current.CancellationToken);
+        var exitCode = await CommandLine.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), Terminal.Plain(output, error), time ?? TimeProvider.System, TestContext.Current.CancellationToken);
         return (exitCode, output.ToString(), error.ToString());
+    }
+
+    private sealed class ClockWithoutTime : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => throw new NotSupportedException("no time here");
     }
 }
