@@ -27,7 +27,7 @@ internal static class DemoCommand
         return command;
     }
 
-    /// <summary>Runs the pipeline on an empty stack in <paramref name="state"/>, which is stopped, and emptied, unless it is kept.</summary>
+    /// <summary>Runs the pipeline on an empty stack in <paramref name="state"/>, which is stopped unless it is kept.</summary>
     public static async Task<PipelineReport> RunAsync(PipelineSettings settings, StateDirectory state, Terminal terminal, TimeProvider time, bool keep, CancellationToken token)
     {
         await using var stack = await LocalStates.FreshStackAsync(state, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);

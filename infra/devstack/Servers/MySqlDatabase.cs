@@ -53,7 +53,7 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
     /// <summary>What to throw where rows were to be written: the driver tells a cancelled statement as a failed one.</summary>
     public Exception Refused(MySqlException refusal, CancellationToken token) => token.IsCancellationRequested
         ? new OperationCanceledException(refusal.Message, refusal, token)
-        : new DevStackException($"The source database {Host}:{Port}/{Name} refused rows: {refusal.Message}", refusal);
+        : new DevStackException($"The source database {Host}:{Port}/{Name} refused rows: {refusal.GetBaseException().Message}", refusal);
 
     /// <summary>Drops the database.</summary>
     public async ValueTask DisposeAsync()
