@@ -48,12 +48,13 @@ internal sealed class ChildProcess : IAsyncDisposable
     private ChildProcess(Process process, ChildCommand command, string pidFile, string logFile, TimeProvider time)
     {
         (this.process, this.command, this.pidFile, LogFile, this.time) = (process, command, pidFile, logFile, time);
+        Id = process.Id;
         Exited = ExitAsync();
     }
 
     public string Name => command.Name;
 
-    public int Id => process.Id;
+    public int Id { get; }
 
     public string LogFile { get; }
 
@@ -123,7 +124,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             inTime = await running.StopAsync(command.StopPatience, time);
             await Exited;
         }
-        StateDirectory.Remove(pidFile);
+        RemovePidFile();
         return inTime;
     }
 
@@ -133,7 +134,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         stopping = true;
         if (!Exited.IsCompleted) await ProcessRecord.KilledAsync(ProcessTree.Kill(Id), time);
         await Exited;
-        StateDirectory.Remove(pidFile);
+        RemovePidFile();
     }
 
     /// <summary>Halts the process and its children where they are, as a machine that swaps or a paused container does.</summary>
@@ -152,6 +153,12 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         await StopAsync();
         process.Dispose();
+    }
+
+    // Disposed after its successor has been started, it must leave that one's file: nobody would find the successor again.
+    private void RemovePidFile()
+    {
+        if (ProcessRecord.Read(pidFile) is not { } recorded || recorded.Pid == Id) StateDirectory.Remove(pidFile);
     }
 
     private async Task<int> ExitAsync()

@@ -88,6 +88,20 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task A_former_process_that_is_disposed_late_leaves_its_successor_recorded()
+    {
+        await using var former = Start("exec sleep 60");
+        Assert.True(await former.StopAsync());
+        await using var successor = Start("exec sleep 60");
+        await successor.WaitUntilReadyAsync(_ => Task.FromResult(ProcessRecord.Read(state.PidFile("child")) is null ? "not yet" : null), TimeSpan.FromMinutes(1), Token);
+        await former.DisposeAsync();
+        await former.DisposeAsync();
+        Assert.Equal(successor.Id, ProcessRecord.Read(state.PidFile("child"))!.Pid);
+        await successor.StopAsync();
+        Assert.Empty(Directory.GetFiles(state.RunDirectory));
+    }
+
+    [Fact]
     public async Task Every_start_appends_to_the_log_under_a_line_of_its_own()
     {
         foreach (var word in new[] { "first", "second" })
