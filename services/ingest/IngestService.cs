@@ -2,8 +2,8 @@ using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Ingest;
 
-/// <summary>Runs the loop until the service is stopped; a fault that is nobody's outage stops the service.</summary>
-internal sealed class IngestService(IngestLoop loop, FaultFlag fault) : BackgroundService
+/// <summary>Runs the loop as long as the process lives; a fault that is nobody's outage ends the process, with exit code 1.</summary>
+internal sealed class IngestService(IngestLoop loop, FaultFlag fault, IngestTelemetry telemetry) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -11,9 +11,10 @@ internal sealed class IngestService(IngestLoop loop, FaultFlag fault) : Backgrou
         {
             await loop.RunAsync(stoppingToken);
         }
-        catch (Exception reason) when (reason is not OperationCanceledException)
+        catch (Exception fatal) when (fatal is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
             fault.Raise();
+            telemetry.Stopped(fatal.Message, fatal);
             throw;
         }
     }

@@ -78,6 +78,12 @@ internal sealed partial class IngestTelemetry(ILogger<IngestTelemetry> log)
 
     [LoggerMessage(118, LogLevel.Information, "{Stream} row {Row} was published afresh for {By}")]
     public partial void RowPublished(string stream, long row, string by);
+
+    [LoggerMessage(119, LogLevel.Warning, "{What} of {Day} could not be announced, whoever needs it finds it in the log: {Reason}")]
+    public partial void NotAnnounced(EventKind what, BusinessDay day, string reason);
+
+    [LoggerMessage(199, LogLevel.Critical, "ingest stops: {Reason}")]
+    public partial void Stopped(string reason, Exception fatal);
 }
 
 /// <summary>Meters of ingest, <c>settlement_ingest_*</c>.</summary>

@@ -28,7 +28,8 @@ public class MutationTests
     [InlineData(nameof(Mechanism.CursorAfterAcknowledgement), MarkerTooEarly + "|partitions sealed|" + Lost)]
     [InlineData(nameof(Mechanism.MarkerAfterFlush), MarkerTooEarly)]
     [InlineData(nameof(Mechanism.DeadLetterBeforeCommit), "is not in the topic of dead letters")]
-    [InlineData(nameof(Mechanism.OneSettlement), "payouts")]
+    // An operator repairs to the last what repairs don't mend: the last look may come between an attempt's seal and its run.
+    [InlineData(nameof(Mechanism.OneSettlement), "payouts|is Posted at attempt")]
     public void Without_the_mechanism_a_world_comes_wrong(string mechanism, string how)
     {
         var without = Enum.Parse<Mechanism>(mechanism);

@@ -27,7 +27,7 @@ internal interface ILog
     /// <summary>Writes a record of the cursor topic; acknowledged when it returns.</summary>
     Task SaveAsync<T>(string key, T record, CancellationToken cancel);
 
-    /// <summary>Tells whoever watches; acknowledged when it returns.</summary>
+    /// <summary>Tells whoever watches; returns when it is acknowledged. An event is a hint: one that can't be sent is logged, nothing else comes of it.</summary>
     Task AnnounceAsync(ControlEvent happened, CancellationToken cancel);
 }
 

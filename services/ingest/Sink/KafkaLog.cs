@@ -52,9 +52,9 @@ internal sealed class KafkaLog(
         {
             await events.PublishAsync(happened, cancel);
         }
-        catch (KafkaException unreachable) when (Transient.Kafka(unreachable))
+        catch (KafkaException fault)
         {
-            throw new LogUnavailableException(unreachable.Error.Reason, unreachable);
+            telemetry.NotAnnounced(happened.Kind, happened.Day, fault.Error.Reason);
         }
     }
 

@@ -58,8 +58,17 @@ internal sealed class IngestLogPort(
         return Producer.Send(Topics.IngestCursors, () => topics.SaveCursor(key, json));
     }
 
-    public Task AnnounceAsync(ControlEvent happened, CancellationToken cancel) =>
-        network.CallAsync(process, broker, "announces", () => { });
+    public async Task AnnounceAsync(ControlEvent happened, CancellationToken cancel)
+    {
+        try
+        {
+            await network.CallAsync(process, broker, "announces", () => { });
+        }
+        catch (Ingest.Sink.LogUnavailableException)
+        {
+            // A hint that nobody hears.
+        }
+    }
 
     private static LogRecord Record(RowEncoder encoder, in SourceRow row)
     {
