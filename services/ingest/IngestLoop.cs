@@ -24,6 +24,9 @@ internal sealed class IngestLoop(
     /// <summary>Between two looks for a fresh list of transactions: MySQL's copy is up to 100 ms old.</summary>
     private static readonly TimeSpan FreshLookAfter = TimeSpan.FromMilliseconds(120);
 
+    /// <summary>Kafka's client gives up after 30 s. Whoever has been active for longer is being acknowledged.</summary>
+    private static readonly TimeSpan OtherIsHeardAfter = TimeSpan.FromMinutes(1);
+
     private static readonly TimeSpan RefusalEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan HeldBackAlarm = TimeSpan.FromMinutes(1);
@@ -62,7 +65,8 @@ internal sealed class IngestLoop(
             }
             catch (LogUnavailableException lost)
             {
-                readiness.Down("kafka", lost.Message);
+                // Not kafka, which is up as soon as a broker answers: one whose disk is full does.
+                readiness.Down("log", lost.Message);
                 telemetry.LogLost(lost.Message);
                 await Task.Delay(AskAgainAfter, time, cancel);
             }
@@ -85,7 +89,8 @@ internal sealed class IngestLoop(
 
     private async Task<ISourceSession> AcquireAsync(CancellationToken cancel)
     {
-        for (var standby = false; ; standby = true)
+        long? standbySince = null;
+        while (true)
         {
             var session = await outages.RetryAsync("mysql", fault => fault is SourceUnavailableException,
                 async token => await source.TryAcquireAsync(token), cancel);
@@ -94,8 +99,10 @@ internal sealed class IngestLoop(
                 readiness.Up("mysql");
                 return session;
             }
-            if (!standby) telemetry.StandingBy();
+            if (standbySince is null) telemetry.StandingBy();
+            standbySince ??= time.GetTimestamp();
             readiness.Say("standby");
+            if (time.GetElapsedTime(standbySince.Value) >= OtherIsHeardAfter) readiness.Up("log");
             await Task.Delay(AskAgainAfter, time, cancel);
         }
     }
@@ -131,9 +138,12 @@ internal sealed class IngestLoop(
             meters.Looked(look, plan);
             await WatchAsync(session, look, plan, cancel);
             if (plan.Ends is { } settled) ender.BeginTotals(settled, cancel);
-            var round = time.GetTimestamp();
+            var (round, reached) = (time.GetTimestamp(), pumps.Select(pump => pump.Position).ToList());
             var drained = await Task.WhenAll(pumps.Select(pump =>
                 pump.RunAsync(plan.Below, () => !commands.IsEmpty || time.GetElapsedTime(round) >= RoundMax, cancel)));
+            // Acknowledged is what moved a cursor. Where none moved, nothing must be waiting to be written either.
+            var isIdle = plan.Audits is null && days.PendingCutoff is null && !days.Repairing.Any();
+            if (isIdle || !reached.SequenceEqual(pumps.Select(pump => pump.Position))) readiness.Up("log");
             if (drained.Contains(false)) continue;
             meters.Drained(plan.Below);
             if (plan.Ends is { } cutoff) await ender.EndAsync(cutoff, cancel);

@@ -1,6 +1,7 @@
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Servers;
+using StreamSettlement.Ingest;
 using StreamSettlement.IntegrationTests.Aggregator;
 using StreamSettlement.IntegrationTests.Ingest;
 
@@ -39,14 +40,25 @@ public sealed class BrokerFaultTests(Servers servers)
     {
         await using var stage = await IngestStage.StartAsync(servers);
         await stage.Source.AddContentsAsync(1);
-        await using var run = IngestRun.Start(stage.Options);
+        var said = new RecordedLog<IngestTelemetry>();
+        await using var run = IngestRun.Start(stage.Options, log: said);
         await run.BecameAsync("active");
         await LimitFilesAsync(stage.Broker, "65536");
         for (var i = 0; i < 20; i++) await stage.Source.AddViewsAsync(1_000, contents: 1);
         // Told so with every attempt; the producer tries again for 30 s, then ingest begins anew at its cursor.
         await LogUnderTest.UntilAsync(
             () => Task.FromResult(stage.Broker.Process.LogTail().Contains("can't be written", StringComparison.Ordinal)), () => Task.FromResult(stage.Broker.Process.LogTail()));
+        await said.SaidAsync(104);
+        // A broker answers, topics and cursors are read: all of it proves nothing.
+        await LogUnderTest.UntilAsync(
+            () =>
+            {
+                Assert.NotNull(run.Readiness.Snapshot()["log"]);
+                return Task.FromResult(said.Times(104) >= 2);
+            },
+            () => Task.FromResult("ingest has not tried again"));
         await LimitFilesAsync(stage.Broker, "unlimited");
+        await run.BecameAsync("active");
         var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 20_000);
         Assert.Equal(await stage.Source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
     }

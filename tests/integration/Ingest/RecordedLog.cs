@@ -17,6 +17,8 @@ internal sealed class RecordedLog<T> : ILogger<T>
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         _said.Enqueue((eventId.Id, formatter(state, exception)));
 
+    public int Times(int id) => _said.Count(message => message.Id == id);
+
     /// <summary>Waits until a message of this id was said.</summary>
     public async Task<string> SaidAsync(int id)
     {
