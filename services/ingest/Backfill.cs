@@ -24,17 +24,14 @@ internal sealed class Backfill(ISourceSession source, ILog log, IngestOptions op
 
     private async Task<long> RunPartAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, CancellationToken cancel)
     {
-        var (rows, acknowledged) = (0L, Task.CompletedTask);
-        for (var next = ids.First; next <= ids.Last;)
+        var (rows, acknowledged, askedAt) = (0L, Task.CompletedTask, meters.NowMs);
+        await foreach (var page in source.ReadDayAsync(stream, day, ids, below, _pageRows, cancel))
         {
-            var askedAt = meters.NowMs;
-            var page = await source.ReadDayPageAsync(stream, day, ids with { First = next }, below, _pageRows, cancel);
             rows += page.Count;
-            next = page.IsLast ? checked(ids.Last + 1) : page.NextId;
             meters.Read(stream, page.Count, askedAt);
             var published = await log.PublishAsync(stream, page, options.SourceEpoch, cancel);
             await acknowledged.WaitAsync(cancel);
-            acknowledged = published;
+            (acknowledged, askedAt) = (published, meters.NowMs);
         }
         await acknowledged.WaitAsync(cancel);
         meters.Repaired(stream, rows);

@@ -78,7 +78,7 @@ internal sealed class DayEnder(
         foreach (var record in days.EndingAt(cutoff))
         {
             _totals.Remove(record.Day, out var totals);
-            await MarkAsync(record, cutoff, await totals!, cancel);
+            await MarkAsync(record, cutoff, await totals!.WaitAsync(cancel), cancel);
         }
     }
 

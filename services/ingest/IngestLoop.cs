@@ -24,6 +24,9 @@ internal sealed class IngestLoop(
     /// <summary>Between two looks for a fresh list of transactions: MySQL's copy is up to 100 ms old.</summary>
     private static readonly TimeSpan FreshLookAfter = TimeSpan.FromMilliseconds(120);
 
+    /// <summary>Between two looks while a day's work takes its minutes: each verifies the lock.</summary>
+    private static readonly TimeSpan VerifyEvery = TimeSpan.FromSeconds(3);
+
     /// <summary>Kafka's client gives up after 30 s. Whoever has been active for longer is being acknowledged.</summary>
     private static readonly TimeSpan OtherIsHeardAfter = TimeSpan.FromMinutes(1);
 
@@ -146,9 +149,9 @@ internal sealed class IngestLoop(
             if (isIdle || !reached.SequenceEqual(pumps.Select(pump => pump.Position))) readiness.Up("log");
             if (drained.Contains(false)) continue;
             meters.Drained(plan.Below);
-            if (plan.Ends is { } cutoff) await ender.EndAsync(cutoff, cancel);
-            else if (plan.Repairs) await ender.RepairAsync(plan.Below, cancel);
-            else if (plan.Audits is { } day) await ender.AuditAsync(day, plan.Below, cancel);
+            if (plan.Ends is { } cutoff) await WhileHeldAsync(session, held => ender.EndAsync(cutoff, held), cancel);
+            else if (plan.Repairs) await WhileHeldAsync(session, held => ender.RepairAsync(plan.Below, held), cancel);
+            else if (plan.Audits is { } day) await WhileHeldAsync(session, held => ender.AuditAsync(day, plan.Below, held), cancel);
             else await RestAsync(days.PendingCutoff is null ? options.PollInterval : FreshLookAfter, cancel);
         }
     }
@@ -230,6 +233,31 @@ internal sealed class IngestLoop(
             // The newest is read after the look: rows written in between are no alarm.
             if (ahead > FutureAlarm) telemetry.RowInTheFuture(stream.Name(), ahead);
         }
+    }
+
+    /// <summary>Work for which nobody looks at the source for minutes: without the lock, or without an answer of the server, it is ended.</summary>
+    private async Task WhileHeldAsync(ISourceSession session, Func<CancellationToken, Task> work, CancellationToken cancel)
+    {
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var working = work(held.Token);
+        try
+        {
+            while (!working.IsCompleted)
+            {
+                using var pause = CancellationTokenSource.CreateLinkedTokenSource(held.Token);
+                await Task.WhenAny(working, Task.Delay(VerifyEvery, time, pause.Token));
+                pause.Cancel();
+                if (!working.IsCompleted) await session.LookAsync(fresh: false, cancel);
+            }
+        }
+        catch
+        {
+            held.Cancel();
+            // What it was about to publish belongs to whoever is active next; how it ends is of no interest.
+            await Task.WhenAny(working);
+            throw;
+        }
+        await working;
     }
 
     /// <summary>Waits for the pause or the next command, whichever comes first.</summary>

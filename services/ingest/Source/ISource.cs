@@ -33,9 +33,8 @@ internal interface ISourceSession : IAsyncDisposable
     /// <returns>Null where there are none.</returns>
     Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel);
 
-    /// <summary>A day's rows with ids of <paramref name="ids"/>, in the order of ids.</summary>
-    /// <returns>The page; its <see cref="Page.NextId"/> is where the next one begins.</returns>
-    Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel);
+    /// <summary>A day's rows with ids of <paramref name="ids"/>, in the order of ids, in pages of which the last may be empty.</summary>
+    IAsyncEnumerable<Page> ReadDayAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel);
 
     /// <returns>A page of one row, or of none where the source has no such row; whatever its time and status.</returns>
     Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel);

@@ -11,12 +11,19 @@ namespace StreamSettlement.Ingest.Source;
 /// </summary>
 internal sealed class LookQueries(MySqlSettings settings)
 {
+    /// <summary>
+    /// A session that is silent for so long is ended by the server, which gives the lock to a standby. As long as an aggregator may be silent, and
+    /// for the same reason: a process that was only slow loses nothing but its turn.
+    /// </summary>
+    public const int SilenceSecondsMax = 10;
+
     private bool _lacksProcess;
     private long _looks;
     private string? _milliseconds;
 
     public bool TryLock(MySqlConnection connection)
     {
+        Execute(connection, $"set session wait_timeout = {SilenceSecondsMax}");
         using var command = new MySqlCommand($"select get_lock('{settings.LockName}', 0)", connection);
         return Convert.ToInt32(command.ExecuteScalar() is { } got and not DBNull ? got : 0, CultureInfo.InvariantCulture) == 1;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MySql.Data.MySqlClient;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest.Core;
@@ -13,23 +14,22 @@ internal sealed class MySqlSource(IngestOptions options, TimeProvider time) : IS
     {
         var control = new MySqlThread("control", _settings);
         var look = new LookQueries(_settings);
+        var isActive = false;
         try
         {
-            if (await control.RunAsync(look.TryLock, cancel)) return new MySqlSession(control, look, _settings, time);
+            isActive = await control.RunAsync(look.TryLock, cancel);
         }
-        catch
+        finally
         {
-            await control.DisposeAsync();
-            throw;
+            if (!isActive) control.Dispose();
         }
-        await control.DisposeAsync();
-        return null;
+        return isActive ? new MySqlSession(control, look, _settings, time) : null;
     }
 }
 
 /// <summary>
-/// The active ingest's connections: one holds the lock and looks, one reads each stream, others come and go for what concerns whole
-/// days. Closing the first gives the lock to a standby.
+/// The active ingest's connections: one holds the lock and looks, one reads each stream, others live for one question about a whole day.
+/// Closing the first gives the lock to a standby.
 /// </summary>
 internal sealed class MySqlSession : ISourceSession
 {
@@ -39,8 +39,6 @@ internal sealed class MySqlSession : ISourceSession
     private readonly TimeProvider _time;
     private readonly DayQueries _days;
     private readonly IReadOnlyDictionary<SourceStream, (MySqlThread Thread, PageQueries Pages)> _streams;
-    private readonly Lock _gate = new();
-    private readonly List<Aside> _asides = [];
 
     public MySqlSession(MySqlThread control, LookQueries look, MySqlSettings settings, TimeProvider time)
     {
@@ -61,58 +59,45 @@ internal sealed class MySqlSession : ISourceSession
     }
 
     public Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel) =>
-        AsideAsync((connection, _) => _days.ReadExtent(connection, stream, day, below), cancel);
+        AsideAsync($"extent {stream.Name()}", connection => _days.ReadExtent(connection, stream, day, below), cancel);
 
-    public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
-        AsideAsync((connection, pages) => pages[stream].ReadDay(connection, day, ids, below, rowsMax), cancel);
+    public async IAsyncEnumerable<Page> ReadDayAsync(
+        SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        using var thread = new MySqlThread($"day {stream.Name()}", _settings);
+        var pages = new PageQueries(stream, _settings, _time);
+        for (var next = ids.First; next <= ids.Last;)
+        {
+            var rest = ids with { First = next };
+            var page = await thread.RunAsync(connection => pages.ReadDay(connection, day, rest, below, rowsMax), cancel);
+            next = page.IsLast ? checked(ids.Last + 1) : page.NextId;
+            yield return page;
+        }
+    }
 
+    /// <summary>Nothing else is asked of the stream meanwhile. Its creators are looked up anew: they may have been corrected a moment ago.</summary>
     public Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel) =>
-        AsideAsync((connection, pages) => pages[stream].ReadRow(connection, id), cancel);
+        _streams[stream].Thread.RunAsync(connection => new PageQueries(stream, _settings, _time).ReadRow(connection, id), cancel);
 
     public async Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel)
     {
         var totals = await Task.WhenAll(SourceStreams.All.Select(stream =>
-            AsideAsync((connection, _) => _days.ReadTotals(connection, stream, day, below), cancel)));
+            AsideAsync($"totals {stream.Name()}", connection => _days.ReadTotals(connection, stream, day, below), cancel)));
         return SourceStreams.All.ToDictionary(stream => stream, stream => totals[(int)stream]);
     }
 
+    /// <summary>Waits for the lock alone: what the others still ask may take an hour, or never be answered.</summary>
     public async ValueTask DisposeAsync()
     {
-        // The lock first: a standby need not wait for a page that is still being read here.
-        await _control.DisposeAsync();
-        foreach (var (thread, _) in _streams.Values) await thread.DisposeAsync();
-        foreach (var aside in _asides.ToList()) await aside.Thread.DisposeAsync();
+        foreach (var (thread, _) in _streams.Values) thread.Dispose();
+        _control.Dispose();
+        await _control.Closed;
     }
 
-    /// <summary>Runs on a connection that nobody uses at the moment.</summary>
-    private async Task<T> AsideAsync<T>(Func<MySqlConnection, IReadOnlyDictionary<SourceStream, PageQueries>, T> work, CancellationToken cancel)
+    /// <summary>On a connection of its own for what takes minutes.</summary>
+    private async Task<T> AsideAsync<T>(string what, Func<MySqlConnection, T> work, CancellationToken cancel)
     {
-        Aside aside;
-        lock (_gate)
-        {
-            if (_asides.Find(idle => !idle.IsBusy && !idle.Thread.IsBroken) is { } found) aside = found;
-            else _asides.Add(aside = new Aside(new MySqlThread($"aside-{_asides.Count}", _settings), Pages()));
-            aside.IsBusy = true;
-        }
-        try
-        {
-            return await aside.Thread.RunAsync(connection => work(connection, aside.Pages), cancel);
-        }
-        finally
-        {
-            lock (_gate) aside.IsBusy = false;
-        }
-    }
-
-    private Dictionary<SourceStream, PageQueries> Pages() =>
-        SourceStreams.All.ToDictionary(stream => stream, stream => new PageQueries(stream, _settings, _time));
-
-    private sealed class Aside(MySqlThread thread, IReadOnlyDictionary<SourceStream, PageQueries> pages)
-    {
-        public MySqlThread Thread => thread;
-
-        public IReadOnlyDictionary<SourceStream, PageQueries> Pages => pages;
-
-        public bool IsBusy { get; set; }
+        using var thread = new MySqlThread(what, _settings);
+        return await thread.RunAsync(work, cancel);
     }
 }

@@ -6,14 +6,20 @@ namespace StreamSettlement.Ingest.Source;
 
 /// <summary>
 /// One connection and the thread that uses it: MySql.Data 8.0.16 has no asynchronous calls worth the name, so what blocks does it
-/// here, behind the port.
+/// here, behind the port. While nobody asks for anything it says that it is still there.
 /// </summary>
-internal sealed class MySqlThread : IAsyncDisposable
+internal sealed class MySqlThread : IDisposable
 {
+    /// <summary>Two of these fit <see cref="LookQueries.SilenceSecondsMax"/>, and four seconds more for a thread that has to wait for a processor.</summary>
+    private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(3);
+
     private readonly BlockingCollection<Action> _jobs = [];
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MySqlSettings _settings;
     private MySqlConnection? _connection;
+
+    /// <summary>Of the call that failed: the connection's state is unknown then, it is not used again.</summary>
+    private Exception? _fault;
 
     public MySqlThread(string name, MySqlSettings settings)
     {
@@ -21,40 +27,29 @@ internal sealed class MySqlThread : IAsyncDisposable
         new Thread(Work) { IsBackground = true, Name = $"mysql {name}" }.Start();
     }
 
-    /// <summary>Whether a call has failed: the connection's state is unknown, it is not used again.</summary>
-    public bool IsBroken { get; private set; }
+    /// <summary>Completes once the connection is closed, and with it the session's locks are free.</summary>
+    public Task Closed => _closed.Task;
 
     /// <exception cref="SourceUnavailableException">The server went away or can't be reached.</exception>
     /// <exception cref="MySqlException">The server refused for a reason that retrying does not mend.</exception>
     public Task<T> RunAsync<T>(Func<MySqlConnection, T> work, CancellationToken cancel)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _jobs.Add(() =>
-        {
-            try
-            {
-                if (IsBroken) throw new SourceUnavailableException("the connection to MySQL broke");
-                done.SetResult(work(_connection ??= _settings.Open()));
-            }
-            catch (Exception fault)
-            {
-                IsBroken = true;
-                done.SetException(MySqlFaults.IsTransient(fault) ? new SourceUnavailableException($"MySQL: {fault.Message}", fault) : fault);
-            }
-        }, cancel);
+        _jobs.Add(() => Do(work, done), cancel);
         return done.Task.WaitAsync(cancel);
     }
 
-    /// <summary>Ends the thread and closes the connection, with it the session's locks, after the call that is running.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _jobs.CompleteAdding();
-        await _ended.Task;
-    }
+    /// <summary>Has the thread close the connection and end after the call that is running, however long that takes: nobody waits for it.</summary>
+    public void Dispose() => _jobs.CompleteAdding();
 
     private void Work()
     {
-        foreach (var job in _jobs.GetConsumingEnumerable()) job();
+        while (!_jobs.IsCompleted)
+        {
+            if (_jobs.TryTake(out var job, PingAfter)) job();
+            // The server closes a connection that it does not hear of. Where it has, whoever asks next is told so.
+            else if (_connection is not null && _fault is null) Do(Ping, new TaskCompletionSource<object?>());
+        }
         try
         {
             _connection?.Dispose();
@@ -64,7 +59,27 @@ internal sealed class MySqlThread : IAsyncDisposable
             // The server is gone, and with it everything that closing would have released.
         }
         _jobs.Dispose();
-        _ended.SetResult();
+        _closed.SetResult();
+    }
+
+    private void Do<T>(Func<MySqlConnection, T> work, TaskCompletionSource<T> done)
+    {
+        try
+        {
+            if (_fault is not null) throw new SourceUnavailableException($"the connection to MySQL broke: {_fault.Message}", _fault);
+            done.SetResult(work(_connection ??= _settings.Open()));
+        }
+        catch (Exception fault)
+        {
+            _fault ??= fault;
+            done.SetException(MySqlFaults.IsTransient(fault) ? new SourceUnavailableException($"MySQL: {fault.Message}", fault) : fault);
+        }
+    }
+
+    private static object? Ping(MySqlConnection connection)
+    {
+        using var command = new MySqlCommand("select 1", connection);
+        return command.ExecuteScalar();
     }
 }
 

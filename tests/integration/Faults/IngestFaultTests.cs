@@ -6,6 +6,7 @@ using StreamSettlement.Contracts.V1;
 using StreamSettlement.DevStack.Servers;
 using StreamSettlement.Ingest;
 using StreamSettlement.Ingest.Core;
+using StreamSettlement.Ingest.Source;
 using StreamSettlement.IntegrationTests.Aggregator;
 using StreamSettlement.IntegrationTests.Ingest;
 
@@ -140,6 +141,87 @@ public sealed class IngestFaultTests(Servers servers)
         await Task.WhenAny(reading); // how a killed query ends is of no interest
     }
 
+    [Fact]
+    public async Task The_lock_is_lost_while_a_days_totals_are_awaited()
+    {
+        await using var stage = await IngestStage.StartAsync(servers);
+        await stage.Source.AddViewsAsync(100);
+        await using var locker = await stage.Source.OpenAsync(Token);
+        var repairs = 0;
+        var points = new IngestPoints
+        {
+            // The day's rows have been published again; what follows is the repair's totals.
+            BeforeTotals = async _ =>
+            {
+                if (++repairs == 2) await ExecuteAsync(locker, "lock tables ad_view_log write");
+            },
+        };
+        var log = new RecordedLog<IngestTelemetry>();
+        await using var run = IngestRun.Start(stage.Options, points, log: log);
+        await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
+        await stage.ReadAsync(Topics.AdViews, records => records.Count(record => record.Marker is not null) == 12);
+        await stage.SendAsync(CommandKind.RepairDay, SourceSql.Day);
+        await LogUnderTest.UntilAsync(
+            async () => await stage.Source.NumberAsync(
+                $"select count(*) from information_schema.processlist where db = '{stage.Source.Name}' and state like '%metadata lock%' and info like 'select count(*)%ad_view_log%'") == 1,
+            () => Task.FromResult("nobody asks for the totals"));
+        var holder = await HolderAsync(stage);
+        await stage.Source.ExecuteAsync($"kill {holder}", Token);
+
+        // Nobody can answer for the totals yet, and nobody waits for them: whoever comes next has the lock.
+        await log.SaidAsync(103);
+        await LogUnderTest.UntilAsync(async () => await HolderAsync(stage) is not 0 and var next && next != holder, () => Task.FromResult("nobody took the lock"));
+        await ExecuteAsync(locker, "unlock tables");
+        var ads = await stage.ReadAsync(Topics.AdViews, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
+        Assert.Equal(24, ads.Count(record => record.Marker is not null));
+    }
+
+    [Fact]
+    public async Task Nobody_looks_for_a_while_and_the_lock_is_kept()
+    {
+        await using var stage = await IngestStage.StartAsync(servers);
+        var (points, log) = (new IngestPoints(), new RecordedLog<IngestTelemetry>());
+        await using var run = IngestRun.Start(stage.Options, points, log: log);
+        await points.RoundsAsync(3);
+        await using var locker = await stage.Source.OpenAsync(Token);
+        await ExecuteAsync(locker, "lock tables daily_member_view_log write");
+        var holder = await HolderAsync(stage);
+        await LogUnderTest.UntilAsync(
+            async () => await stage.Source.NumberAsync(
+                $"select count(*) from information_schema.processlist where db = '{stage.Source.Name}' and state like '%metadata lock%' and info like 'select count(*)%'") == 1,
+            () => Task.FromResult("no page is being read"));
+        // The page does not come, so no round ends: what the lock's connection still asks are its pings.
+        var asked = new HashSet<long>();
+        await LogUnderTest.UntilAsync(
+            async () =>
+            {
+                asked.Add(await stage.Source.NumberAsync($"select query_id from information_schema.processlist where id = {holder}"));
+                return asked.Count > 6;
+            },
+            () => Task.FromResult($"it was heard {asked.Count} times"));
+        await ExecuteAsync(locker, "unlock tables");
+        await stage.Source.AddViewsAsync(10);
+        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 10);
+        Assert.Equal((holder, 0), (await HolderAsync(stage), log.Times(103)));
+    }
+
+    [Fact]
+    public async Task Events_that_nobody_acknowledges_stop_nothing()
+    {
+        await using var stage = await IngestStage.StartAsync(servers);
+        await stage.Source.AddViewsAsync(10);
+        var nowhere = LoopbackPorts.Next();
+        var log = new RecordedLog<IngestTelemetry>();
+        await using var run = IngestRun.Start(stage.Options, log: log, events: $"127.0.0.1:{nowhere}");
+        await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
+        await log.SaidAsync(119);
+        await stage.Source.AddViewsAsync(10);
+        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Id > 10) == 10);
+        Assert.Equal((20, 12), (views.Count(record => record.Id != 0), views.Count(record => record.Marker is not null)));
+        Assert.Equal((2, 0), (log.Times(119), log.Times(104)));
+        LoopbackPorts.Return(nowhere);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(-1)]
@@ -184,6 +266,9 @@ public sealed class IngestFaultTests(Servers servers)
                 new TopicPartition(Topics.ViewLogs, partition), new Message<Null, byte[]> { Value = new SourceRecord { DayMarker = marker }.ToByteArray() }, Token);
         }
     }
+
+    /// <returns>The connection that holds the lock; 0 for none.</returns>
+    private static Task<long> HolderAsync(IngestStage stage) => stage.Source.NumberAsync($"select coalesce(is_used_lock('{MySqlSettings.NameOfLock(stage.Source.Name)}'), 0)");
 
     private static Task<long> NowAsync(IngestStage stage) => stage.Source.NumberAsync("select timestampdiff(microsecond, '1970-01-01', now(6))");
 

@@ -94,8 +94,8 @@ internal sealed class FaultySession(ISourceSession inner, IngestPoints points) :
     public Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel) =>
         inner.ReadExtentAsync(stream, day, below, cancel);
 
-    public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
-        inner.ReadDayPageAsync(stream, day, ids, below, rowsMax, cancel);
+    public IAsyncEnumerable<Page> ReadDayAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
+        inner.ReadDayAsync(stream, day, ids, below, rowsMax, cancel);
 
     public Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel) => inner.ReadRowAsync(stream, id, cancel);
 

@@ -1,5 +1,7 @@
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Servers;
+using StreamSettlement.Ingest.Core;
+using StreamSettlement.IntegrationTests.Aggregator;
 
 namespace StreamSettlement.IntegrationTests.Ingest;
 
@@ -26,6 +28,33 @@ public sealed class IngestProcessTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_halted_ingest_loses_its_turn_and_stands_by_when_it_wakes()
+    {
+        await using var stage = await IngestStage.StartAsync(servers);
+        var settings = stage.Settings(new Dictionary<string, string> { ["Ingest__SafetyLag"] = "00:00:00", ["Ingest__EndOfDaySchedule"] = "false" });
+        await using var halted = ServiceProcess.Ingest(settings, stage.State, TimeProvider.System, name: "ingest-halted");
+        await LogUnderTest.UntilHealthAsync(halted, 200, "\"state\":\"active\"");
+        await using var next = ServiceProcess.Ingest(settings, stage.State, TimeProvider.System, name: "ingest-next");
+        await LogUnderTest.UntilHealthAsync(next, 200, "\"state\":\"standby\"");
+        await stage.Source.AddViewsAsync(100);
+        await CursorAtNewestAsync(stage);
+
+        halted.Process.Suspend();
+        await stage.Source.AddViewsAsync(100);
+        await LogUnderTest.UntilHealthAsync(next, 200, "\"state\":\"active\"");
+        await CursorAtNewestAsync(stage);
+        halted.Process.Continue();
+        await LogUnderTest.UntilHealthAsync(halted, 200, "\"state\":\"standby\"");
+        Assert.Contains("[103]", halted.Process.LogTail(), StringComparison.Ordinal);
+
+        // Whatever the woken one was about to do: a row that stands in the topic after this comes from the other.
+        await stage.Source.AddViewsAsync(1);
+        var ids = await stage.Source.IdsInOrderAsync("daily_member_view_log");
+        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Any(record => record.Id == ids[^1]));
+        Assert.Equal(ids.Order(), views.Select(record => record.Id).Order());
+    }
+
+    [Fact]
     public async Task The_service_shows_its_state_and_its_figures()
     {
         await using var stage = await IngestStage.StartAsync(servers);
@@ -33,7 +62,7 @@ public sealed class IngestProcessTests(Servers servers)
         await using var service = ServiceProcess.Ingest(
             stage.Settings(new Dictionary<string, string> { ["Ingest__SafetyLag"] = "00:00:00", ["Ingest__EndOfDaySchedule"] = "false" }), stage.State, TimeProvider.System);
         await service.WaitUntilReadyAsync(TestContext.Current.CancellationToken);
-        await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "view-logs" && record.Json<StreamSettlement.Ingest.Core.StreamCursor>().HighestId == 7));
+        await CursorAtNewestAsync(stage);
         using var http = new HttpClient { BaseAddress = service.Address };
         Assert.Contains("\"state\":\"active\"", await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
@@ -53,6 +82,12 @@ public sealed class IngestProcessTests(Servers servers)
         await using var service = ServiceProcess.Ingest(settings, state, TimeProvider.System);
         Assert.Equal(2, await service.Process.Exited.WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, TestContext.Current.CancellationToken));
         Assert.Contains(named, service.Process.LogTail(), StringComparison.Ordinal);
+    }
+
+    private static async Task CursorAtNewestAsync(IngestStage stage)
+    {
+        var newest = await stage.Source.NumberAsync("select max(id) from daily_member_view_log");
+        await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "view-logs" && record.Json<StreamCursor>().HighestId == newest));
     }
 
     /// <summary>Looks at each record once: rows are repeated, and there are many.</summary>

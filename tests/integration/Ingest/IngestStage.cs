@@ -138,12 +138,12 @@ internal sealed class IngestRun : IAsyncDisposable
     private readonly IngestMeters _meters = new(TimeProvider.System);
     private readonly Task _running;
 
-    private IngestRun(IngestOptions options, IngestPoints points, TimeProvider time, ILogger<IngestTelemetry> log)
+    private IngestRun(IngestOptions options, IngestPoints points, TimeProvider time, ILogger<IngestTelemetry> log, string? events)
     {
         var commands = new CommandQueue();
         var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
         var telemetry = new IngestTelemetry(log);
-        _events = new ControlProducer(options.KafkaBootstrap, time);
+        _events = new ControlProducer(events ?? options.KafkaBootstrap, time);
         _log = new KafkaLog(options, _events, telemetry);
         var feed = new CommandFeed(options, commands, Readiness, outages, time, NullLoggerFactory.Instance);
         _running = new IngestLoop(new FaultySource(new MySqlSource(options, time), points), new FaultyIngestLog(_log, points), commands, feed, options, Readiness, outages, _meters, telemetry, time).RunAsync(_stop.Token);
@@ -154,8 +154,10 @@ internal sealed class IngestRun : IAsyncDisposable
     /// <param name="points">What happens at exact points of its way; null for nothing.</param>
     /// <param name="time">The service's clock; null for the machine's.</param>
     /// <param name="log">Takes its log; null for nobody.</param>
-    public static IngestRun Start(IngestOptions options, IngestPoints? points = null, TimeProvider? time = null, ILogger<IngestTelemetry>? log = null) =>
-        new(options, points ?? new IngestPoints(), time ?? TimeProvider.System, log ?? NullLogger<IngestTelemetry>.Instance);
+    /// <param name="events">Where its events go; null for the broker of everything else.</param>
+    public static IngestRun Start(
+        IngestOptions options, IngestPoints? points = null, TimeProvider? time = null, ILogger<IngestTelemetry>? log = null, string? events = null) =>
+        new(options, points ?? new IngestPoints(), time ?? TimeProvider.System, log ?? NullLogger<IngestTelemetry>.Instance, events);
 
     /// <summary>Waits until the loop was killed at its point.</summary>
     public Task DiedAsync() => Assert.ThrowsAsync<KilledException>(() => _running.WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, TestContext.Current.CancellationToken));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest.Core;
 using StreamSettlement.Ingest.Source;
@@ -71,7 +72,7 @@ internal sealed class SourceSession : ISourceSession
             var rows = _tables.Rows(stream)
                 .Where(row => row.Position > after && (row.UpdatedAt < below || row.UpdatedAt == after.UpdatedAt))
                 .OrderBy(row => row.Position).Take(rowsMax).Select(WithCreator).ToArray();
-            return PageOf(rows, rows.Length == 0 ? after : rows[^1].Position, rows.Length < rowsMax, 0);
+            return PageOf(rows, rows.Length == 0 ? after : rows[^1].Position, rows.Length < rowsMax);
         });
 
     public Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel) =>
@@ -81,17 +82,21 @@ internal sealed class SourceSession : ISourceSession
             return ids.Count == 0 ? null : new DayExtent(new IdRange(ids[0], ids[^1]), ids.Count);
         });
 
-    public Task<Page> ReadDayPageAsync(SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel) =>
-        ReadAsync("reads a day again", () =>
+    public async IAsyncEnumerable<Page> ReadDayAsync(
+        SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        for (var next = ids.First; next <= ids.Last;)
         {
-            var rows = _tables.Rows(stream)
-                .Where(row => row.LogDate == day.Number && row.UpdatedAt < below && row.Id >= ids.First && row.Id <= ids.Last)
-                .Take(rowsMax).Select(WithCreator).ToArray();
-            return PageOf(rows, SourcePosition.Beginning, rows.Length < rowsMax, rows.Length == 0 ? ids.Last + 1 : rows[^1].Id + 1);
-        });
+            var rows = await ReadAsync("reads a day again", () => _tables.Rows(stream)
+                .Where(row => row.LogDate == day.Number && row.UpdatedAt < below && row.Id >= next && row.Id <= ids.Last)
+                .Take(rowsMax).Select(WithCreator).ToArray());
+            next = rows.Length < rowsMax ? ids.Last + 1 : rows[^1].Id + 1;
+            yield return PageOf(rows, SourcePosition.Beginning, next > ids.Last);
+        }
+    }
 
     public Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel) => ReadAsync("reads a row", () =>
-        PageOf(_tables.TryFind(stream, id, out var row) ? [WithCreator(row)] : [], SourcePosition.Beginning, true, 0));
+        PageOf(_tables.TryFind(stream, id, out var row) ? [WithCreator(row)] : [], SourcePosition.Beginning, true));
 
     public Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel) =>
         ReadAsync<IReadOnlyDictionary<SourceStream, ControlTotals>>("reads the totals", () =>
@@ -122,6 +127,5 @@ internal sealed class SourceSession : ISourceSession
         return row;
     }
 
-    private static Page PageOf(SourceRow[] rows, SourcePosition end, bool isLast, long nextId) =>
-        new(rows, rows.Length, end, isLast, _ => { }) { NextId = nextId };
+    private static Page PageOf(SourceRow[] rows, SourcePosition end, bool isLast) => new(rows, rows.Length, end, isLast, _ => { });
 }
