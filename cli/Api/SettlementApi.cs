@@ -14,7 +14,8 @@ namespace StreamSettlement.Cli.Api;
 /// <param name="Refusal">Why it is not posted; null when it is.</param>
 /// <param name="Detail">The refusal in words, where the API gives any.</param>
 /// <param name="Attempt">Newest attempt of the day's markers; null before the first.</param>
-internal sealed record DayState(string Status, string? Refusal, string? Detail, int? Attempt = null)
+/// <param name="IsComparing">A close was asked for and books and target have not been compared since.</param>
+internal sealed record DayState(string Status, string? Refusal, string? Detail, int? Attempt = null, bool IsComparing = false)
 {
     /// <summary>A day that the service has not heard of.</summary>
     public static readonly DayState Unknown = new("Open", "NotIngested", null);
@@ -30,8 +31,8 @@ internal sealed record DayState(string Status, string? Refusal, string? Detail, 
     /// <summary>Waits for a person: a dead letter, or a difference after every repair.</summary>
     public bool IsStuck => Refusal == "DeadLetters" || IsOutOfBalance;
 
-    /// <summary>True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for, a difference just accepted.</summary>
-    public bool MayChange => !IsPosted && !IsStuck;
+    /// <summary>True while the day gets on by itself: rows under way, markers not yet written or read, a repair asked for, a difference just accepted, a comparison to come.</summary>
+    public bool MayChange => !IsStuck && (!IsPosted || IsComparing);
 }
 
 /// <summary>A dead letter as the API describes it.</summary>
@@ -131,7 +132,8 @@ internal sealed class SettlementApi : IDisposable
         var day = document.RootElement;
         if (Text(day, "status") is not { } status) return null;
         int? attempt = day.TryGetProperty("attempt", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : null;
-        return new DayState(status, Text(day, "refusal"), Text(day, "detail"), attempt);
+        var isComparing = day.TryGetProperty("comparing", out var comparing) && comparing.ValueKind == JsonValueKind.True;
+        return new DayState(status, Text(day, "refusal"), Text(day, "detail"), attempt, isComparing);
     }
 
     /// <summary>Every day, each an object, as the API shows it.</summary>

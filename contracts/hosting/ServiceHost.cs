@@ -64,14 +64,13 @@ public static class ServiceHost
             host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
             host.ShutdownTimeout = TimeSpan.FromSeconds(20);
         });
-        var fault = new FaultFlag();
-        builder.Services.AddSingleton(fault);
         configure(builder.Services, options);
 
         await using var app = builder.Build();
         app.Services.GetRequiredService<PrometheusText>().Start();
         HealthRoutes.Map(app);
         map?.Invoke(app);
+        var background = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
         try
         {
             await app.RunAsync();
@@ -81,16 +80,8 @@ public static class ServiceHost
             await Console.Error.WriteLineAsync($"{section.ToLowerInvariant()}: stopped by {fatal.GetType().Name}: {fatal.Message}");
             return ExitFault;
         }
-        return fault.Raised ? ExitFault : 0;
+        return background.Exists(service => service.ExecuteTask is { IsFaulted: true }) ? ExitFault : 0;
     }
-}
-
-/// <summary>Raised by a background loop that ended in a fault, so that the process says so in its exit code.</summary>
-public sealed class FaultFlag
-{
-    public bool Raised { get; private set; }
-
-    public void Raise() => Raised = true;
 }
 
 /// <summary>Binds a section to its options; what is missing, malformed, out of range or unknown is a refusal, by key.</summary>

@@ -2,20 +2,10 @@ using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Ingest;
 
-/// <summary>Runs the loop as long as the process lives; a fault that is nobody's outage ends the process, with exit code 1.</summary>
-internal sealed class IngestService(IngestLoop loop, FaultFlag fault, IngestTelemetry telemetry) : BackgroundService
+/// <summary>The loop as a service.</summary>
+internal sealed class IngestService(IngestLoop loop, IngestTelemetry telemetry) : LoopService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            await loop.RunAsync(stoppingToken);
-        }
-        catch (Exception fatal) when (fatal is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
-        {
-            fault.Raise();
-            telemetry.Stopped(fatal.Message, fatal);
-            throw;
-        }
-    }
+    protected override Task RunAsync(CancellationToken stop) => loop.RunAsync(stop);
+
+    protected override void Stopped(Exception fatal) => telemetry.Stopped(fatal.Message, fatal);
 }

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Hosting;
 using StreamSettlement.Contracts;
 using StreamSettlement.Hosting;
 using StreamSettlement.Settlement.Core;
@@ -113,41 +112,29 @@ internal sealed class SettlementLoop(
     }
 }
 
-/// <summary>Runs the loop for the life of the process: schema first, then step after step, outages retried.</summary>
+/// <summary>The loop as a service: schema first, then step after step, outages retried.</summary>
 internal sealed class SettlementService(
     SettlementLoop loop, ISettlementStore store, Wakeup wakeup, SettlementOptions options,
-    Outages outages, Readiness readiness, SettlementTelemetry telemetry, FaultFlag fault) : BackgroundService
+    Outages outages, Readiness readiness, SettlementTelemetry telemetry) : LoopService
 {
     private const string Postgres = "postgres";
     private const string Rollup = "rollup";
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken stop)
     {
         readiness.Expect(Postgres);
         readiness.Expect(Rollup);
-        try
+        await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await store.MigrateAsync(cancel), stop);
+        var rehearsed = false;
+        while (true)
         {
-            await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await store.MigrateAsync(cancel), stoppingToken);
-            var rehearsed = false;
-            while (true)
-            {
-                if (!rehearsed)
-                    rehearsed = await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await loop.RehearseAsync(cancel), stoppingToken);
-                var waiting = await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await loop.StepAsync(cancel), stoppingToken);
-                if (waiting is null) readiness.Up(Rollup);
-                else readiness.Down(Rollup, waiting);
-                await wakeup.WaitAsync(options.Interval, stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // Asked to stop; what was not committed is done again by the next start.
-        }
-        catch (Exception fatal)
-        {
-            telemetry.Stopped(fatal);
-            fault.Raise();
-            throw;
+            if (!rehearsed) rehearsed = await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await loop.RehearseAsync(cancel), stop);
+            var waiting = await outages.RetryAsync(Postgres, Transient.Postgres, async cancel => await loop.StepAsync(cancel), stop);
+            if (waiting is null) readiness.Up(Rollup);
+            else readiness.Down(Rollup, waiting);
+            await wakeup.WaitAsync(options.Interval, stop);
         }
     }
+
+    protected override void Stopped(Exception fatal) => telemetry.Stopped(fatal);
 }

@@ -45,6 +45,8 @@ public sealed class SettlementApiTests
         var day = SettlementApi.ReadDay("""{"day":"2026-11-21","status":"Sealed","refusal":"DeadLetters","detail":"3 dead letters wait","attempt":2,"streams":[]}""");
         Assert.Equal(new DayState("Sealed", "DeadLetters", "3 dead letters wait", 2), day);
         Assert.Equal(new DayState("Posted", null, null), SettlementApi.ReadDay("""{"status":"Posted","refusal":null}"""));
+        var comparing = SettlementApi.ReadDay("""{"status":"Posted","refusal":"AlreadyPosted","comparing":true}""");
+        Assert.True(comparing is { MayChange: true }, "close waits until it has been compared");
     }
 
     [Theory]
