@@ -16,7 +16,6 @@ internal sealed unsafe class BatchProducer : IDisposable
     private const int BatchRows = 256;
     private const int KeyBytesMax = 20;
     private const int PollMs = 100;
-    private const int KnowTopicsMs = 1_000;
 
     /// <summary>Two pumps hand over two pages each, a repair sixteen of a quarter: never more than this at once.</summary>
     private const int QueuedRowsMax = 5 * Limits.PageRowsMax;
@@ -31,7 +30,6 @@ internal sealed unsafe class BatchProducer : IDisposable
         _handle = Librdkafka.New(Settings(bootstrap), &Delivered);
         foreach (var topic in (string[])[Topics.ViewLogs, Topics.AdViews, Topics.IngestCursors])
             _topics[topic] = Librdkafka.rd_kafka_topic_new(_handle, topic, 0);
-        _ = Librdkafka.KnowTopics(_handle, KnowTopicsMs);
         _polling = new Thread(Poll) { IsBackground = true, Name = "kafka deliveries" };
         _polling.Start();
     }

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
 using StreamSettlement.Ingest.Core;
 
 namespace StreamSettlement.Ingest.Sink;
@@ -13,17 +14,19 @@ internal static class CursorTopic
     public static CursorRecords Read(string bootstrap)
     {
         var partition = new TopicPartition(Topics.IngestCursors, 0);
-        using var consumer = new ConsumerBuilder<string, byte[]?>(new ConsumerConfig
+        using var consumer = KafkaTopics.Knowing(new ConsumerBuilder<string, byte[]?>(new ConsumerConfig
         {
             BootstrapServers = bootstrap,
             // Required by the client; nothing is committed, the topic is always read whole.
             GroupId = "stream-settlement-ingest",
             EnableAutoCommit = false,
             EnablePartitionEof = true,
+            // The end is known from a fetch that brings nothing: the broker need not wait half a second for what may still come.
+            FetchWaitMaxMs = 10,
         })
         .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
         .SetErrorHandler((_, _) => { })
-        .Build();
+        .Build(), Topics.IngestCursors);
         consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
         var records = new CursorRecords();
         while (true)

