@@ -80,7 +80,9 @@ public sealed class Servers : IAsyncLifetime
         var used = Path.Combine(State.Root, "stacks");
         if (Directory.Exists(used))
         {
-            foreach (var directory in Directory.GetDirectories(used)) await Leftovers.StopAsync(new StateDirectory(directory), TimeProvider.System);
+            // A test's own processes, and below them those of the commands that it ran.
+            foreach (var run in Directory.GetDirectories(used, "run", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }))
+                await Leftovers.StopAsync(new StateDirectory(Path.GetDirectoryName(run)!), TimeProvider.System);
             Directory.Delete(used, recursive: true);
         }
         await Leftovers.StopAsync(State, TimeProvider.System);
