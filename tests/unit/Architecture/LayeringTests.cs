@@ -38,6 +38,13 @@ public partial class LayeringTests
         Assert.All(Sources(".").Where(file => !file.StartsWith("tests/", StringComparison.Ordinal)), file => Assert.True(
             File.ReadLines(Path.Combine(Root, file)).Count() <= 420, $"{file} has more than 400 lines: it does more than one thing"));
 
+    [Fact]
+    public void The_broker_and_the_script_stay_what_one_person_can_read()
+    {
+        Assert.InRange(Sources("infra/devbroker").Sum(file => File.ReadLines(Path.Combine(Root, file)).Count()), 1, 3_999);
+        Assert.InRange(File.ReadLines(Path.Combine(Root, "settlement")).Count(), 1, 60);
+    }
+
     private static IEnumerable<string> Sources(string folder) =>
         Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(Root, file))
