@@ -182,8 +182,12 @@ public sealed class IngestLoopTests(Servers servers)
         var totals = SourceStreams.All.ToDictionary(stream => stream, stream => new ControlTotals(41 + (int)stream, 42, 43));
         await PutAsync(stage, "day/2026-11-21", DayRecord.Ending(SourceSql.Day, new SourceTime(1_000), "test").Mark(new SourceTime(1_000), totals));
         await using var run = IngestRun.Start(stage.Options);
-        var markers = await stage.ReadAsync(Topics.AdViews, records => records.Count >= 12);
-        Assert.All(markers, record => Assert.Equal((1, 1_000L, 42L), (record.Marker!.Attempt, record.Marker.Cutoff, record.Marker.Rows)));
+        // A day of long ago is audited at once: its second attempt may stand behind the first one already.
+        var markers = (await stage.ReadAsync(Topics.AdViews, records => records.Count(IsFirst) == 12)).Where(IsFirst).ToList();
+        Assert.Equal(12, markers.Select(record => record.Partition).Distinct().Count());
+        Assert.All(markers, record => Assert.Equal((1_000L, 42L), (record.Marker!.Cutoff, record.Marker.Rows)));
+
+        static bool IsFirst(Written record) => record.Marker is { Attempt: 1 };
     }
 
     [Fact]
