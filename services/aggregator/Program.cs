@@ -10,7 +10,7 @@ return await ServiceHost.RunAsync<AggregatorOptions>("Aggregator", "http://127.0
     services.AddControlTopics(options.KafkaBootstrap, "aggregator", consumers => consumers.AddConsumer<LetterConsumer>());
     services.AddSingleton<LetterDesk>();
     services.AddSingleton(_ => NpgsqlDataSource.Create(
-        new NpgsqlConnectionStringBuilder(options.Postgres) { ApplicationName = "settlement-aggregator" }.ConnectionString));
+        new NpgsqlConnectionStringBuilder(options.Postgres) { ApplicationName = RollupStore.ApplicationName }.ConnectionString));
     services.AddSingleton<AggregatorTelemetry>();
     services.AddSingleton<DeadLetterTopics>();
     services.AddSingleton<ILog, KafkaLog>();

@@ -14,6 +14,9 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner, TimeP
     /// <summary>The generation that the live consumer writes.</summary>
     public const int Generation = 1;
 
+    /// <summary>By which an aggregator's sessions are known, to people and to their heirs.</summary>
+    public const string ApplicationName = "settlement-aggregator";
+
     // A server under load must not be given up on: the same chunk would only be sent again.
     private static readonly TimeSpan CommitTimeout = TimeSpan.FromMinutes(5);
 
@@ -171,11 +174,18 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner, TimeP
         return await raising;
     }
 
-    /// <summary>Ends the sessions whose locks <paramref name="waiting"/> waits for. PostgreSQL lets a role end its own sessions.</summary>
+    /// <summary>
+    /// Ends the aggregators' sessions whose locks <paramref name="waiting"/> waits for; PostgreSQL lets a role end its own. Anybody else, who
+    /// maintains a table perhaps, is waited for.
+    /// </summary>
     private async Task EndBlockersAsync(int waiting, CancellationToken cancel)
     {
-        await using var command = postgres.CreateCommand("select count(*) filter (where pg_terminate_backend(pid)) from unnest(pg_blocking_pids($1)) pid");
+        await using var command = postgres.CreateCommand("""
+            select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity
+            where pid = any (pg_blocking_pids($1)) and usename = current_user and application_name = $2
+            """);
         command.Parameters.Add(new() { Value = waiting });
+        command.Parameters.Add(new() { Value = ApplicationName });
         if ((long)(await command.ExecuteScalarAsync(cancel))! is > 0 and var ended) SessionsEnded(ended);
     }
 

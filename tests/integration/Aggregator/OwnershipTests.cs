@@ -162,7 +162,8 @@ public sealed class OwnershipTests(Servers servers)
         var token = TestContext.Current.CancellationToken;
         await heir.PrepareAsync(token);
         var before = await OwnAsync(heir);
-        await using var halted = await source.OpenConnectionAsync(token);
+        await using var sessions = Npgsql.NpgsqlDataSource.Create(new Npgsql.NpgsqlConnectionStringBuilder(postgres.ConnectionString) { ApplicationName = RollupStore.ApplicationName });
+        await using var halted = await sessions.OpenConnectionAsync(token);
         await using var transaction = await halted.BeginTransactionAsync(token);
         await using (var counting = new Npgsql.NpgsqlCommand("update rollup.progress set next_offset = 99", halted)) await counting.ExecuteNonQueryAsync(token);
 
@@ -170,6 +171,27 @@ public sealed class OwnershipTests(Servers servers)
         Assert.Equal((before.Epoch + 1, 0L, 1L), (after.Epoch, after.NextByRollups, ended));
         var refused = await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => transaction.CommitAsync(token));
         Assert.True(StreamSettlement.Hosting.Transient.Postgres(refused), "it wakes up to an outage, not to a bug");
+    }
+
+    [Fact]
+    public async Task Whoever_else_holds_the_rows_is_waited_for()
+    {
+        await using var postgres = await servers.NewPostgresDatabaseAsync();
+        await using var source = Npgsql.NpgsqlDataSource.Create(postgres.ConnectionString);
+        var token = TestContext.Current.CancellationToken;
+        var heir = new RollupStore(source, "heir", TimeProvider.System) { FormerOwnerPatience = TimeSpan.FromMilliseconds(10) };
+        await heir.PrepareAsync(token);
+        await using var maintaining = await source.OpenConnectionAsync(token);
+        await using var transaction = await maintaining.BeginTransactionAsync(token);
+        await using (var locking = new Npgsql.NpgsqlCommand("lock table rollup.progress in exclusive mode", maintaining)) await locking.ExecuteNonQueryAsync(token);
+
+        var owning = OwnAsync(heir);
+        await LogUnderTest.UntilAsync(
+            async () => await postgres.ScalarAsync("select count(*) from pg_stat_activity where query like '%pg_terminate_backend%' and pid <> pg_backend_pid()", token) is > 0L,
+            () => Task.FromResult("it did not look who is in its way"));
+        Assert.False(owning.IsCompleted);
+        await transaction.CommitAsync(token);
+        Assert.Equal(1, (await owning.WaitAsync(LogUnderTest.Patience, token)).Epoch);
     }
 
     [Fact]
