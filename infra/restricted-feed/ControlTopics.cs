@@ -201,9 +201,9 @@ internal sealed partial class ControlTopicsReader(
     [LoggerMessage(413, LogLevel.Error, "{Topic}@{Offset} could not be handled, trying again")]
     private static partial void Failed(ILogger log, Exception fault, string topic, long offset);
 
-    [LoggerMessage(415, LogLevel.Error, "control topics can't be read, beginning anew: {Reason}")]
-    private static partial void Broken(ILogger log, Exception fault, string reason);
-
     [LoggerMessage(414, LogLevel.Warning, "{Topic}@{Offset} was handled, but its partition had gone to another instance by then, which handles it again")]
     private static partial void TakenOver(ILogger log, string topic, long offset);
+
+    [LoggerMessage(415, LogLevel.Error, "control topics can't be read, beginning anew: {Reason}")]
+    private static partial void Broken(ILogger log, Exception fault, string reason);
 }

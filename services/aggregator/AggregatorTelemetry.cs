@@ -226,9 +226,9 @@ internal sealed partial class AggregatorTelemetry : IDisposable
     [LoggerMessage(215, LogLevel.Information, "{Command} by {By}: {Detail}")]
     private static partial void LogDecided(ILogger log, CommandKind command, string by, string detail);
 
-    [LoggerMessage(217, LogLevel.Warning, "{Sessions} sessions of former owners were ended: they held rows of partitions that are ours now in transactions that can't commit any more")]
-    private static partial void LogEndedSessions(ILogger log, long sessions);
-
     [LoggerMessage(216, LogLevel.Warning, "{Command} by {By} is refused: {Reason}")]
     private static partial void LogCommandRefused(ILogger log, CommandKind command, string by, string reason);
+
+    [LoggerMessage(217, LogLevel.Warning, "{Sessions} sessions of former owners were ended: they held rows of partitions that are ours now in transactions that can't commit any more")]
+    private static partial void LogEndedSessions(ILogger log, long sessions);
 }

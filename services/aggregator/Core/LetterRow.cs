@@ -79,7 +79,7 @@ internal sealed record LetterDecision(LetterStep Step, LetterRow? Row = null, st
     {
         if (command.Letter is not { } id) return Refused("it names no dead letter");
         if (letter is null) return Refused($"there is no dead letter {id}");
-        // PostgreSQL stores none, and would refuse the command each time that it is read again.
+        // PostgreSQL stores none, and would say so only after the bytes of a redriven letter were sent.
         if (command.By.Contains('\0', StringComparison.Ordinal) || command.Reason?.Contains('\0', StringComparison.Ordinal) == true)
             return Refused("its name or reason holds the character U+0000");
         var row = LetterRow.Of(letter.Value);

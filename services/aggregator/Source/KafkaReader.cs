@@ -182,7 +182,7 @@ internal sealed class KafkaReader : IDisposable
     {
         if (partitions.Count == 0) return [];
         // It came too late: the client revokes it next, and until then the group answers no question.
-        if (_closing) return partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset));
+        if (_closing) return Nowhere(partitions);
         Flush();
         var committed = Ask(() => consumer.Committed(partitions, AskTimeout));
         var assigned = committed.ConvertAll(partition =>
@@ -222,10 +222,10 @@ internal sealed class KafkaReader : IDisposable
         }
     }
 
-    private List<LogPartition> OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
+    private void OnRevoked(IConsumer<Slice, Slice> consumer, List<TopicPartitionOffset> partitions, bool lost)
     {
         var revoked = partitions.ConvertAll(partition => PartitionOf(partition.TopicPartition)).FindAll(_assigned.Contains);
-        if (revoked.Count == 0) return revoked;
+        if (revoked.Count == 0) return;
         Flush();
         _release = Answer<bool>();
         _events.Writer.TryWrite(new Revoked(revoked, lost));
@@ -239,26 +239,27 @@ internal sealed class KafkaReader : IDisposable
         }
         if (!lost) StoreOffsets(consumer);
         foreach (var at in revoked) _assigned.Remove(at);
-        return revoked;
     }
 
     /// <summary>
     /// Keeps a handler's fault for the loop: one that reached the client would end the process on the spot, with no word of the cause
     /// (Confluent.Kafka answers it by an unassign that librdkafka refuses, and throws within the native call).
     /// </summary>
-    private T? Guarded<T>(Func<T> handler)
-        where T : class
+    private void Guarded(Action handler)
     {
         try
         {
-            return handler();
+            handler();
         }
         catch (Exception fault)
         {
             _handlerFault ??= ExceptionDispatchInfo.Capture(fault);
-            return null;
         }
     }
+
+    /// <summary>What an assignment is answered with that has no start: the client revokes it next.</summary>
+    private static List<TopicPartitionOffset> Nowhere(List<TopicPartition> partitions) =>
+        partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset));
 
     /// <summary>Hands the offsets of committed chunks to the client, which sends them once a second.</summary>
     private void StoreOffsets(IConsumer<Slice, Slice> consumer)
@@ -316,7 +317,11 @@ internal sealed class KafkaReader : IDisposable
         .SetKeyDeserializer(copy)
         .SetValueDeserializer(copy)
         .SetPartitionsAssignedHandler((consumer, partitions) =>
-            Guarded(() => OnAssigned(consumer, partitions)) ?? partitions.ConvertAll(partition => new TopicPartitionOffset(partition, Offset.Unset)))
+        {
+            var starts = Nowhere(partitions);
+            Guarded(() => starts = OnAssigned(consumer, partitions));
+            return starts;
+        })
         .SetPartitionsRevokedHandler((consumer, partitions) => Guarded(() => OnRevoked(consumer, partitions, lost: false)))
         .SetPartitionsLostHandler((consumer, partitions) => Guarded(() => OnRevoked(consumer, partitions, lost: true)))
         .SetErrorHandler((_, error) =>
