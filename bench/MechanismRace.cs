@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using Npgsql;
 using StreamSettlement.Aggregator;
 using StreamSettlement.Aggregator.Core;

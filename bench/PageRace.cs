@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Generator;
 using StreamSettlement.DevStack.Servers;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using Npgsql;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using NodaTime;
 using StreamSettlement.Contracts;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using Npgsql;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Processes;
@@ -94,8 +94,7 @@ public sealed class Servers : IAsyncLifetime
         await using (var mysql = new MySqlConnection(MariaDb.AdminConnectionString))
         {
             await mysql.OpenAsync();
-            // MySql.Data knows no character set utf8mb3, in which MariaDB gives its own names.
-            foreach (var name in await NamesAsync(new MySqlCommand("select convert(schema_name using utf8mb4) from information_schema.schemata where schema_name like 'source\\_%'", mysql)))
+            foreach (var name in await NamesAsync(new MySqlCommand("select schema_name from information_schema.schemata where schema_name like 'source\\_%'", mysql)))
                 await MariaDb.ExecuteAsync($"drop database `{name}`");
         }
         await using var npgsql = new NpgsqlConnection(Postgres.AdminConnectionString);

@@ -1,5 +1,5 @@
 using System.Globalization;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.DevStack.Processes;
 
 namespace StreamSettlement.DevStack.Servers;
@@ -41,8 +41,7 @@ internal sealed class MariaDbServer : StackPart
             "--skip-name-resolve", "--local-infile=1",
             // MySQL 8's default; with MariaDB's the LOAD DATA of the generator's connections wait for each other.
             "--innodb-autoinc-lock-mode=2",
-            // MySql.Data cannot read the collations without a number that MariaDB lists since 10.10.
-            "--old-mode=UTF8_IS_UTF8MB3,NO_NULL_COLLATION_IDS",
+            "--old-mode=UTF8_IS_UTF8MB3",
         ];
         var command = new ChildCommand(Name, line[0], line[1..]) { StopPatience = TimeSpan.FromSeconds(60) };
         return await ReadyAsync(new MariaDbServer(command, port, state, time), null, token);
@@ -65,7 +64,7 @@ internal sealed class MariaDbServer : StackPart
     {
         await using var connection = new MySqlConnection(AdminConnectionString);
         await connection.OpenAsync(token);
-        await using var command = new MySqlCommand(MySqlDatabase.WithoutNotes + sql, connection);
+        await using var command = new MySqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(token);
     }
 

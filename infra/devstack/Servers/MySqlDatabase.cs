@@ -1,4 +1,4 @@
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace StreamSettlement.DevStack.Servers;
 
@@ -17,12 +17,6 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
     /// <summary>Of the owner.</summary>
     public string Password => Parts.Password;
 
-    /// <summary>
-    /// Before statements that may have nothing to do ('if not exists'): MySql.Data asks for the notes that they leave, and fails on the
-    /// answer, whose character set utf8mb3 it does not know.
-    /// </summary>
-    public const string WithoutNotes = "set sql_notes = 0; ";
-
     private MySqlConnectionStringBuilder Parts => new(OwnerConnectionString);
 
     /// <summary>An open connection as the owner.</summary>
@@ -38,7 +32,7 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
     public async Task<int> ExecuteAsync(string sql, CancellationToken token = default)
     {
         await using var connection = await OpenAsync(token);
-        await using var command = new MySqlCommand(WithoutNotes + sql, connection) { CommandTimeout = 300 };
+        await using var command = new MySqlCommand(sql, connection) { CommandTimeout = 300 };
         return await command.ExecuteNonQueryAsync(token);
     }
 
@@ -60,6 +54,6 @@ internal sealed record MySqlDatabase(string Name, string OwnerConnectionString, 
     {
         await ExecuteAsync($"drop database if exists `{Name}`");
         await using var connection = new MySqlConnection(OwnerConnectionString);
-        await connection.ClearPoolAsync(connection);
+        await MySqlConnection.ClearPoolAsync(connection);
     }
 }

@@ -15,6 +15,17 @@ internal static unsafe partial class Librdkafka
     private const int ErrorCharsMax = 512;
     private const string Library = "librdkafka";
 
+    /// <summary>The package's builds in the order in which Confluent.Kafka tries them: the first wants libsasl2.so.3, which Debian has not.</summary>
+    private static readonly string[] Builds = ["librdkafka", "centos8-librdkafka", "alpine-librdkafka"];
+
+    static Librdkafka() => NativeLibrary.SetDllImportResolver(typeof(Librdkafka).Assembly, (name, assembly, path) =>
+    {
+        if (name != Library) return 0;
+        foreach (var build in Builds)
+            if (NativeLibrary.TryLoad(build, assembly, path, out var handle)) return handle;
+        return 0;
+    });
+
     /// <summary><c>rd_kafka_message_t</c></summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct Message

@@ -1,6 +1,4 @@
-using System.Globalization;
-using System.Text;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Ingest.Core;
 
 namespace StreamSettlement.Ingest.Source;
@@ -37,15 +35,8 @@ internal sealed class CreatorCache(TimeProvider time)
 
     private void Ask(MySqlConnection connection, long[] contents)
     {
-        using var command = new MySqlCommand(
-            $"select cast(group_concat(id, ',', creator_id separator '\\n') as binary) from content_post where id in ({string.Join(',', contents)})", connection);
+        using var command = new MySqlCommand($"select id, creator_id from content_post where id in ({string.Join(',', contents)})", connection);
         using var reader = command.ExecuteReader();
-        reader.Read();
-        if (reader.IsDBNull(0)) return;
-        foreach (var line in Encoding.ASCII.GetString((byte[])reader.GetValue(0)).AsSpan().EnumerateLines())
-        {
-            var comma = line.IndexOf(',');
-            _creators[long.Parse(line[..comma], CultureInfo.InvariantCulture)] = long.Parse(line[(comma + 1)..], CultureInfo.InvariantCulture);
-        }
+        while (reader.Read()) _creators[reader.GetInt64(0)] = reader.GetInt64(1);
     }
 }

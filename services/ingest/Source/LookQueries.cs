@@ -1,5 +1,5 @@
 using System.Globalization;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest.Core;
 
@@ -7,7 +7,6 @@ namespace StreamSettlement.Ingest.Source;
 
 /// <summary>
 /// What MySQL shows of itself: clock, lock, running statements, open transactions, identity. Used on the lock's connection.
-/// Its own texts are utf8mb3, which this driver does not know by that name: they are converted.
 /// </summary>
 internal sealed class LookQueries(MySqlSettings settings)
 {
@@ -64,11 +63,11 @@ internal sealed class LookQueries(MySqlSettings settings)
         string identity;
         try
         {
-            identity = (string)Scalar(connection, "select convert(@@server_uuid using utf8mb4)")!;
+            identity = (string)Scalar(connection, "select @@server_uuid")!;
         }
         catch (MySqlException unknown) when (unknown.Number == MySqlFaults.UnknownVariable)
         {
-            identity = (string)Scalar(connection, "select convert(concat(@@hostname, ':', @@datadir, '#', @@server_id) using utf8mb4)")!;
+            identity = (string)Scalar(connection, "select concat(@@hostname, ':', @@datadir, '#', @@server_id)")!;
         }
         var highest = SourceStreams.All.ToDictionary(stream => stream, stream =>
             Convert.ToInt64(Scalar(connection, $"select coalesce(max(id), 0) from {PageQueries.TableOf(stream)}"), CultureInfo.InvariantCulture));
@@ -95,7 +94,7 @@ internal sealed class LookQueries(MySqlSettings settings)
     {
         // Rows that a replication thread writes keep the time of their origin, which no horizon can know: read from the primary.
         using var command = new MySqlCommand(
-            $"select id, {Milliseconds(connection)}, convert(left(info, {RunningStatement.TextCharsMax}) using utf8mb4) from information_schema.processlist "
+            $"select id, {Milliseconds(connection)}, left(info, {RunningStatement.TextCharsMax}) from information_schema.processlist "
             + "where id <> connection_id() and user <> 'system user' and (command in ('Query', 'Execute') or info is not null)", connection);
         using var reader = command.ExecuteReader();
         var open = new List<OpenWork>();
@@ -118,7 +117,7 @@ internal sealed class LookQueries(MySqlSettings settings)
         using var command = new MySqlCommand(
             "select trx_mysql_thread_id, timestampdiff(microsecond, trx_started, convert_tz(now(6), @@session.time_zone, 'SYSTEM')), "
             + "trx_rows_modified > 0 or trx_rows_locked > 0, "
-            + $"trx_mysql_thread_id = connection_id() and coalesce(locate('look {look};', convert(trx_query using utf8mb4)), 0) > 0 "
+            + $"trx_mysql_thread_id = connection_id() and coalesce(locate('look {look};', trx_query), 0) > 0 "
             + "from information_schema.innodb_trx", connection);
         using var reader = command.ExecuteReader();
         var own = false;
@@ -134,7 +133,7 @@ internal sealed class LookQueries(MySqlSettings settings)
 
     /// <summary>MariaDB shows milliseconds, MySQL whole seconds.</summary>
     private string Milliseconds(MySqlConnection connection) =>
-        _milliseconds ??= ((string)Scalar(connection, "select convert(version() using utf8mb4)")!).Contains("MariaDB", StringComparison.OrdinalIgnoreCase)
+        _milliseconds ??= ((string)Scalar(connection, "select version()")!).Contains("MariaDB", StringComparison.OrdinalIgnoreCase)
             ? "cast(time_ms as double)"
             : "time * 1000.0e0";
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Ingest.Source;
@@ -21,7 +21,7 @@ internal sealed class MySqlSettings
 
     public MySqlSettings(IngestOptions options)
     {
-        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, CharacterSet = "utf8mb4", DefaultCommandTimeout = CommandTimeoutSeconds };
+        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, ConvertZeroDateTime = true, DefaultCommandTimeout = CommandTimeoutSeconds };
         _connectionString = builder.ConnectionString;
         _sourceTimeOffset = options.SourceTimeOffset;
         _offset = options.SourceOffset;
@@ -40,9 +40,8 @@ internal sealed class MySqlSettings
         try
         {
             connection.Open();
-            // group_concat carries whole pages; what does not fit a packet could not be sent anyway.
             using var setup = new MySqlCommand(
-                $"set time_zone = '{_sourceTimeOffset}', sql_mode = '', group_concat_max_len = @@max_allowed_packet; "
+                $"set time_zone = '{_sourceTimeOffset}', sql_mode = ''; "
                 + "set session transaction isolation level repeatable read", connection);
             setup.ExecuteNonQuery();
             return connection;

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest.Core;
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Globalization;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.Ingest.Core;
 
@@ -18,6 +18,9 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
 
     private readonly string _table = TableOf(stream);
     private readonly CreatorCache _creators = new(time);
+
+    private readonly string _columns = "id, member_id, content_post_id, log_date, created_at, updated_at, "
+        + (stream == SourceStream.ViewLogs ? "watch_seconds, last_position_seconds, status + 0" : "advertisement_id");
 
     public static string TableOf(SourceStream stream) => stream == SourceStream.ViewLogs ? "daily_member_view_log" : "ad_view_log";
 
@@ -91,7 +94,7 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
         var byKey = (Int128)found.Ids.Last - found.Ids.First < (Int128)found.Rows * IdsPerRowMax;
         var from = byKey
             ? $"from {_table} force index (primary) where id between {found.Ids.First} and {found.Ids.Last} and ({string.Join(" or ", ranges.Select(range => $"({range})"))})"
-            : string.Join("; " + RowText.Select(stream) + " ", ranges.Select(range => $"from {_table} force index ({_table}_updated) where {range}"));
+            : string.Join($"; select {_columns} ", ranges.Select(range => $"from {_table} force index ({_table}_updated) where {range}"));
         return Fetch(connection, found.Rows, from, end, isLast, nextId: 0);
     }
 
@@ -101,19 +104,17 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
         try
         {
             var count = 0;
-            using (var command = new MySqlCommand($"{RowText.Select(stream)} {from}", connection))
-            using (var reader = command.ExecuteReader())
+            using (var command = new MySqlCommand($"select {_columns} {from}", connection))
+            using (var reader = Prepared(command).ExecuteReader())
             {
                 do
                 {
-                    reader.Read();
-                    var expected = checked(count + reader.GetInt32(0));
-                    if (expected == count) continue;
-                    // More than the index showed a moment ago: a row that committed behind the horizon.
-                    if (expected > rows.Length) Grow(ref rows, count, expected);
-                    RowText.Parse(stream, (byte[])reader.GetValue(1), settings.OffsetMicros, rows, ref count);
-                    if (expected != count)
-                        throw new InvalidOperationException($"{_table}: MySQL cut a page of {expected} rows after {count}; raise its max_allowed_packet or lower Ingest:PageRows");
+                    while (reader.Read())
+                    {
+                        // More than the index showed a moment ago: a row that committed behind the horizon.
+                        if (count == rows.Length) Grow(ref rows, count, checked(count * 2));
+                        Take(reader, ref rows[count++]);
+                    }
                 }
                 while (reader.NextResult());
             }
@@ -129,6 +130,38 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
             throw;
         }
     }
+
+    /// <summary>The binary protocol: numbers and times come as such, a quarter less to do for both sides.</summary>
+    private static MySqlCommand Prepared(MySqlCommand command)
+    {
+        command.Prepare();
+        return command;
+    }
+
+    private void Take(MySqlDataReader reader, ref SourceRow row)
+    {
+        row = default;
+        row.Id = reader.GetInt64(0);
+        row.MemberId = reader.GetInt64(1);
+        row.ContentId = reader.GetInt64(2);
+        row.LogDate = Date(reader.GetDateTime(3));
+        row.CreatedAt = Utc(reader.GetDateTime(4));
+        row.UpdatedAt = Utc(reader.GetDateTime(5));
+        if (stream == SourceStream.AdViews)
+        {
+            row.AdvertisementId = reader.GetInt64(6);
+            return;
+        }
+        row.WatchSeconds = reader.GetInt32(6);
+        row.LastPositionSeconds = reader.GetInt32(7);
+        row.Status = reader.GetInt32(8);
+    }
+
+    /// <summary>The zero date, which MySQL allows, is 0.</summary>
+    private static int Date(DateTime date) => date == default ? 0 : (date.Year * 10_000) + (date.Month * 100) + date.Day;
+
+    private SourceTime Utc(DateTime local) =>
+        local == default ? SourceTime.Zero : new SourceTime(((local.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond) - settings.OffsetMicros);
 
     private static void Grow(ref SourceRow[] rows, int count, int needed)
     {

@@ -1,6 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.IntegrationTests.Aggregator;
 using StreamSettlement.IntegrationTests.Ingest;

@@ -1,6 +1,6 @@
 using Confluent.Kafka;
 using Google.Protobuf;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.Contracts.V1;
 using StreamSettlement.DevStack.Servers;

@@ -1,4 +1,4 @@
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using Npgsql;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack;

@@ -1,4 +1,4 @@
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.Hosting;
 using StreamSettlement.Ingest;

@@ -1,4 +1,4 @@
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Servers;
 using StreamSettlement.Ingest;
