@@ -30,7 +30,7 @@ public class MechanismRace : Race
     private RollupStore _store = null!;
     private BrokerProcess _broker = null!;
     private DeadLetterTopics _topics = null!;
-    private MariaDbServer _mariaDb = null!;
+    private SourceServer _sourceServer = null!;
     private MySqlDatabase _mysql = null!;
     private ISourceSession _session = null!;
     private MySqlConnection _clock = null!;
@@ -53,8 +53,8 @@ public class MechanismRace : Race
         _broker = Keep(await BrokerProcess.StartAsync(State, TimeProvider.System, default));
         await KafkaTopics.EnsureAsync(_broker.Bootstrap, Topics.All(Partitions));
         _topics = Keep(new DeadLetterTopics(new AggregatorOptions { KafkaBootstrap = _broker.Bootstrap }, TimeProvider.System));
-        _mariaDb = Keep(await MariaDbServer.StartAsync(State, TimeProvider.System, default));
-        _mysql = Keep(await _mariaDb.SourceDatabaseAsync("race_mechanism"));
+        _sourceServer = Keep(await SourceServer.StartAsync(MySqlHome, State, TimeProvider.System, default));
+        _mysql = Keep(await _sourceServer.SourceDatabaseAsync("race_mechanism"));
         _session = Keep(await new MySqlSource(new IngestOptions { KafkaBootstrap = _broker.Bootstrap, MySql = _mysql.IngestConnectionString }, TimeProvider.System)
             .TryAcquireAsync(default) ?? throw new InvalidOperationException("somebody else holds the lock"));
         _clock = Keep(await _mysql.OpenAsync());

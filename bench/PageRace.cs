@@ -12,7 +12,7 @@ public class PageRace : Race
     private const string Columns = "select id, updated_at from daily_member_view_log";
     private const string Order = "order by updated_at, id limit";
 
-    private MariaDbServer _server = null!;
+    private SourceServer _server = null!;
     private MySqlDatabase _database = null!;
     private MySqlConnection _connection = null!;
 
@@ -23,7 +23,7 @@ public class PageRace : Race
 
     protected override async Task PrepareAsync()
     {
-        _server = Keep(await MariaDbServer.StartAsync(State, TimeProvider.System, default));
+        _server = Keep(await SourceServer.StartAsync(MySqlHome, State, TimeProvider.System, default));
         _database = Keep(await _server.SourceDatabaseAsync("race_page"));
         var settings = new GeneratorSettings { Logs = Rows, Ads = 0, Contents = 100, Creators = 10, Day = BusinessDay.Of(2026, 3, 15) };
         await new SourceFiller(_database, settings).FillAsync(null, default);

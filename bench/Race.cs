@@ -13,6 +13,9 @@ public abstract class Race
     /// <summary>State of the servers a race runs on; kept between runs, so that only the first pays for making data directories.</summary>
     private protected StateDirectory State { get; private set; } = null!;
 
+    /// <summary>Null for the source's server that is installed.</summary>
+    private protected static string? MySqlHome => Environment.GetEnvironmentVariable("MYSQL_HOME") is { Length: > 0 } home ? home : null;
+
     private readonly Stack<object> _kept = [];
 
     [GlobalSetup]

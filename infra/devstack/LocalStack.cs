@@ -15,11 +15,14 @@ internal sealed record LocalStackSettings
     /// <summary>Aggregators that share the partitions. Default 1.</summary>
     public int Aggregators { get; init; } = 1;
 
+    /// <summary>Where the source's MySQL is; null for the one that is installed, else MariaDB. See <see cref="SourceServer.StartAsync"/>.</summary>
+    public string? MySqlHome { get; init; }
+
     /// <summary>For all three services, by the names that they read: <c>Ingest__SafetyLag</c>.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }
 
-/// <summary>The whole stack on this machine: MariaDB, PostgreSQL, broker, then the three services; stopped the other way round.</summary>
+/// <summary>The whole stack on this machine: MySQL or MariaDB, PostgreSQL, broker, then the three services; stopped the other way round.</summary>
 internal sealed class LocalStack : IAsyncDisposable
 {
     public const string SourceDatabase = "platform";
@@ -32,7 +35,7 @@ internal sealed class LocalStack : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly List<ServiceProcess> ingests = [];
     private readonly List<ServiceProcess> aggregators = [];
-    private MariaDbServer? mariaDb;
+    private SourceServer? sourceServer;
     private PostgresServer? postgres;
     private BrokerProcess? broker;
     private bool detached;
@@ -46,6 +49,8 @@ internal sealed class LocalStack : IAsyncDisposable
     public MySqlDatabase Source { get; private set; } = null!;
 
     public PostgresDatabase Rollup { get; private set; } = null!;
+
+    public SourceServer SourceServer => sourceServer ?? throw new InvalidOperationException("the servers have not been started");
 
     public BrokerProcess Broker => broker ?? throw new InvalidOperationException("the servers have not been started");
 
@@ -61,7 +66,7 @@ internal sealed class LocalStack : IAsyncDisposable
 
     public ServiceProcess? Settlement { get; private set; }
 
-    /// <summary>Starts MariaDB, PostgreSQL and the broker; what a crashed run left running is stopped first.</summary>
+    /// <summary>Starts the source's server, PostgreSQL and the broker; what a crashed run left running is stopped first.</summary>
     /// <param name="report">Receives a line for a person per step.</param>
     /// <exception cref="DevStackException">Another process runs this stack, or something did not start.</exception>
     public static async Task<LocalStack> StartServersAsync(StateDirectory state, LocalStackSettings settings, Action<string> report, TimeProvider time, CancellationToken token)
@@ -124,7 +129,7 @@ internal sealed class LocalStack : IAsyncDisposable
             var description = await exited.DescribeExitAsync();
             while (restarts.TryPeek(out var oldest) && time.GetElapsedTime(oldest) > TimeSpan.FromMinutes(1)) restarts.Dequeue();
             var part = Parts().First(part => part.Process == exited);
-            if (part is MariaDbServer or PostgresServer || restarts.Count == RestartsMax) throw new DevStackException(description);
+            if (part is Servers.SourceServer or PostgresServer || restarts.Count == RestartsMax) throw new DevStackException(description);
             report(description);
             restarts.Enqueue(time.GetTimestamp());
             // A service is not awaited until ready: while a dependency is down it will not be, and that too has to be noticed here.
@@ -144,7 +149,7 @@ internal sealed class LocalStack : IAsyncDisposable
         var failures = new List<Exception>();
         if (!detached)
         {
-            foreach (var stage in (StackPart?[][])[[.. ingests, .. aggregators, Settlement], [broker], [mariaDb, postgres]])
+            foreach (var stage in (StackPart?[][])[[.. ingests, .. aggregators, Settlement], [broker], [sourceServer, postgres]])
             {
                 var stopping = stage.OfType<StackPart>().Select(part => part.DisposeAsync().AsTask()).ToList();
                 await Task.WhenAll(stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -165,7 +170,7 @@ internal sealed class LocalStack : IAsyncDisposable
     public static async Task<bool> StopAsync(StateDirectory state, TimeProvider time)
     {
         var owner = StackLock.Owner(state);
-        // Never killed: it is stopping its children, which takes as long as MariaDB takes to write its pages.
+        // Never killed: it is stopping its children, which takes as long as the source's server takes to write its pages.
         if (owner is not null && !await owner.AskToStopAsync(TimeSpan.FromMinutes(3), time))
             throw new DevStackException($"{StackLock.Describe(owner)} has not stopped within three minutes. Its logs: {state.LogDirectory}");
         using var stackLock = StackLock.TryTake(state)
@@ -189,19 +194,19 @@ internal sealed class LocalStack : IAsyncDisposable
     public IEnumerable<ChildProcess> Processes() => Parts().Select(part => part.Process);
 
     /// <summary>Servers, broker and services, as far as they have been started.</summary>
-    public IEnumerable<StackPart> Parts() => ((StackPart?[])[mariaDb, postgres, broker, .. ingests, .. aggregators, Settlement]).OfType<StackPart>();
+    public IEnumerable<StackPart> Parts() => ((StackPart?[])[sourceServer, postgres, broker, .. ingests, .. aggregators, Settlement]).OfType<StackPart>();
 
     private async Task StartServersAsync(Action<string> report, CancellationToken token)
     {
         // Each is kept as soon as it runs, so that disposing stops it when another one fails.
-        await Task.WhenAll(StartMariaDbAsync(), StartPostgresAsync(), StartBrokerAsync());
+        await Task.WhenAll(StartSourceAsync(), StartPostgresAsync(), StartBrokerAsync());
         return;
 
-        async Task StartMariaDbAsync()
+        async Task StartSourceAsync()
         {
-            mariaDb = await MariaDbServer.StartAsync(State, time, token);
-            Source = await mariaDb.SourceDatabaseAsync(SourceDatabase, token);
-            report($"MariaDB is ready on 127.0.0.1:{mariaDb.Port}");
+            sourceServer = await SourceServer.StartAsync(settings.MySqlHome, State, time, token);
+            Source = await sourceServer.SourceDatabaseAsync(SourceDatabase, token);
+            report($"{sourceServer.Product} {sourceServer.Version} is ready on 127.0.0.1:{sourceServer.Port}");
         }
 
         async Task StartPostgresAsync()

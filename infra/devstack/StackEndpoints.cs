@@ -21,7 +21,7 @@ internal sealed record StackEndpoints(
     public static StackEndpoints? OfRunning(StateDirectory state)
     {
         var path = Path.Combine(state.RunDirectory, FileName);
-        if (!File.Exists(path) || ProcessRecord.Read(state.PidFile(MariaDbServer.Name)) is not { IsRunning: true }) return null;
+        if (!File.Exists(path) || !SourceServer.Names.Any(name => ProcessRecord.Read(state.PidFile(name)) is { IsRunning: true })) return null;
         return JsonSerializer.Deserialize<StackEndpoints>(File.ReadAllText(path));
     }
 

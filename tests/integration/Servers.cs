@@ -11,7 +11,7 @@ using StreamSettlement.IntegrationTests;
 namespace StreamSettlement.IntegrationTests;
 
 /// <summary>
-/// One MariaDB and one PostgreSQL for all integration tests: a test class takes it as constructor argument and asks for databases of its
+/// One MySQL or MariaDB (MYSQL_HOME says which) and one PostgreSQL for all integration tests: a test class takes it as constructor argument and asks for databases of its
 /// own, so that tests run in parallel and in any order:
 /// <code>
 /// public sealed class PageTests(Servers servers)
@@ -28,20 +28,28 @@ public sealed class Servers : IAsyncLifetime
 {
     private StateDirectory? state;
     private StackLock? stackLock;
-    private MariaDbServer? mariaDb;
+    private SourceServer? source;
     private PostgresServer? postgres;
     private int databases;
     private int stacks;
 
     internal StateDirectory State => state ?? throw new InvalidOperationException("the fixture has not been initialised");
 
-    internal MariaDbServer MariaDb => mariaDb ?? throw new InvalidOperationException("the fixture has not been initialised");
+    /// <summary>The shared server of source databases.</summary>
+    internal SourceServer Source => source ?? throw new InvalidOperationException("the fixture has not been initialised");
+
+    /// <summary>Where the source's MySQL is; null for what is installed.</summary>
+    internal static string? MySqlHome => Environment.GetEnvironmentVariable("MYSQL_HOME") is { Length: > 0 } home ? home : null;
 
     internal PostgresServer Postgres => postgres ?? throw new InvalidOperationException("the fixture has not been initialised");
 
+    /// <summary>A server of source databases of a test's own, of the same product as the shared one.</summary>
+    internal static Task<SourceServer> StartSourceAsync(StateDirectory state, CancellationToken token) =>
+        SourceServer.StartAsync(MySqlHome, state, TimeProvider.System, token);
+
     /// <summary>A database with the source schema and no rows, dropped when disposed.</summary>
     internal Task<MySqlDatabase> NewSourceDatabaseAsync() =>
-        MariaDb.SourceDatabaseAsync(NewName("source"), TestContext.Current.CancellationToken);
+        Source.SourceDatabaseAsync(NewName("source"), TestContext.Current.CancellationToken);
 
     /// <summary>An empty database owned by the user of its connection string, dropped when disposed.</summary>
     internal Task<PostgresDatabase> NewPostgresDatabaseAsync() =>
@@ -60,15 +68,15 @@ public sealed class Servers : IAsyncLifetime
             stackLock = StackLock.TryTake(state);
         }
         await RemoveLeftoversAsync();
-        var starts = (MariaDbServer.StartAsync(State, TimeProvider.System, default), PostgresServer.StartAsync(State, TimeProvider.System, default));
-        mariaDb = await starts.Item1;
+        var starts = (StartSourceAsync(State, default), PostgresServer.StartAsync(State, TimeProvider.System, default));
+        source = await starts.Item1;
         postgres = await starts.Item2;
         await DropLeftoverDatabasesAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (mariaDb is not null) await mariaDb.DisposeAsync();
+        if (source is not null) await source.DisposeAsync();
         if (postgres is not null) await postgres.DisposeAsync();
         stackLock?.Dispose();
     }
@@ -91,11 +99,11 @@ public sealed class Servers : IAsyncLifetime
     // Of a run that was killed.
     private async Task DropLeftoverDatabasesAsync()
     {
-        await using (var mysql = new MySqlConnection(MariaDb.AdminConnectionString))
+        await using (var mysql = new MySqlConnection(Source.AdminConnectionString))
         {
             await mysql.OpenAsync();
             foreach (var name in await NamesAsync(new MySqlCommand("select schema_name from information_schema.schemata where schema_name like 'source\\_%'", mysql)))
-                await MariaDb.ExecuteAsync($"drop database `{name}`");
+                await Source.ExecuteAsync($"drop database `{name}`");
         }
         await using var npgsql = new NpgsqlConnection(Postgres.AdminConnectionString);
         await npgsql.OpenAsync();

@@ -12,7 +12,7 @@ internal static class Leftovers
     public static async Task<IReadOnlyList<string>> StopAsync(StateDirectory state, TimeProvider time)
     {
         var stopped = new List<string>();
-        var servers = new[] { BrokerProcess.Name, MariaDbServer.Name, PostgresServer.Name };
+        string[] servers = [BrokerProcess.Name, .. SourceServer.Names, PostgresServer.Name];
         foreach (var file in Directory.GetFiles(state.RunDirectory, "*.pid").OrderBy(file => Array.IndexOf(servers, Path.GetFileNameWithoutExtension(file))))
         {
             if (ProcessRecord.Read(file) is { IsRunning: true } running)

@@ -18,8 +18,8 @@ public sealed class ClosedDirectoryTests
         {
             await using (var postgres = await PostgresServer.StartAsync(state, TimeProvider.System, token))
                 await postgres.ExecuteAsync("select 1", token);
-            await using (var mariaDb = await MariaDbServer.StartAsync(state, TimeProvider.System, token))
-                await mariaDb.ExecuteAsync("select 1", token);
+            await using (var source = await Servers.StartSourceAsync(state, token))
+                await source.ExecuteAsync("select 1", token);
             var data = new DirectoryInfo(Path.Combine(state.Root, PostgresServer.Name));
             var far = data.LinkTarget;
             Assert.Equal(Posix.IsRoot, far is not null);

@@ -38,15 +38,6 @@ public sealed class ServersTests(Servers servers)
         Assert.Null(await two.ScalarAsync("select to_regclass('only_here')::text", token));
     }
 
-    [Theory]
-    [InlineData("select @@innodb_flush_log_at_trx_commit", "1")]
-    [InlineData("select @@system_time_zone is not null and @@time_zone = '+00:00'", "1")]
-    public async Task MariaDB_keeps_its_durability_and_speaks_UTC(string question, string answer)
-    {
-        await using var source = await servers.NewSourceDatabaseAsync();
-        Assert.Equal(answer, Convert.ToString(await source.ScalarAsync(question, TestContext.Current.CancellationToken), null));
-    }
-
     [Fact]
     public async Task PostgreSQL_keeps_its_durability()
     {

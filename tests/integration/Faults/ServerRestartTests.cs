@@ -45,10 +45,10 @@ public sealed class ServerRestartTests(Servers servers)
     }
 
     [Fact]
-    public async Task MariaDB_is_restarted_during_a_page()
+    public async Task The_source_is_restarted_during_a_page()
     {
-        var state = await OwnStateAsync("restarted-mariadb");
-        await using var server = await MariaDbServer.StartAsync(state, TimeProvider.System, Token);
+        var state = await OwnStateAsync("restarted-source");
+        await using var server = await Servers.StartSourceAsync(state, Token);
         await server.ExecuteAsync("drop database if exists page", Token);
         var source = await server.SourceDatabaseAsync("page", Token);
         await using var stage = await IngestStage.StartAsync(servers, source);
