@@ -10,7 +10,7 @@ public class BrokerRace : Race
 {
     private const int RecordBytes = 40;
 
-    private BrokerProcess _broker = null!;
+    private DevBrokerServer _broker = null!;
     private int _topics;
 
     [Params(1_000_000)]
@@ -18,8 +18,8 @@ public class BrokerRace : Race
 
     protected override async Task PrepareAsync()
     {
-        Directory.Delete(State.DataDirectory(BrokerProcess.Name), recursive: true); // of an earlier run
-        _broker = Keep(await BrokerProcess.StartAsync(State, TimeProvider.System, default));
+        Directory.Delete(DevBrokerServer.DataDirectory(State), recursive: true); // of an earlier run
+        _broker = Keep(await DevBrokerServer.StartAsync(State, TimeProvider.System, default));
         await NewTopicAsync();
         Produce();
     }

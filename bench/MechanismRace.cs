@@ -28,7 +28,7 @@ public class MechanismRace : Race
     private PostgresDatabase _database = null!;
     private NpgsqlDataSource _source = null!;
     private RollupStore _store = null!;
-    private BrokerProcess _broker = null!;
+    private DevBrokerServer _broker = null!;
     private DeadLetterTopics _topics = null!;
     private SourceServer _sourceServer = null!;
     private MySqlDatabase _mysql = null!;
@@ -50,7 +50,7 @@ public class MechanismRace : Race
         _source = Keep(NpgsqlDataSource.Create(_database.ConnectionString));
         _store = new RollupStore(_source, "race", TimeProvider.System);
         await _store.PrepareAsync(default);
-        _broker = Keep(await BrokerProcess.StartAsync(State, TimeProvider.System, default));
+        _broker = Keep(await DevBrokerServer.StartAsync(State, TimeProvider.System, default));
         await KafkaTopics.EnsureAsync(_broker.Bootstrap, Topics.All(Partitions));
         _topics = Keep(new DeadLetterTopics(new AggregatorOptions { KafkaBootstrap = _broker.Bootstrap }, TimeProvider.System));
         _sourceServer = Keep(await SourceServer.StartAsync(MySqlHome, State, TimeProvider.System, default));

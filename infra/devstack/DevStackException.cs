@@ -2,6 +2,3 @@ namespace StreamSettlement.DevStack;
 
 /// <summary>Something about the stack is wrong that a person has to know; the message says what happened to which part and what to do.</summary>
 public class DevStackException(string message, Exception? inner = null) : Exception(message, inner);
-
-/// <summary>A server that was asked for is not installed, too old, or not the one that it was taken for. One line.</summary>
-public sealed class PrerequisiteException(string message) : DevStackException(message);

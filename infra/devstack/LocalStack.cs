@@ -9,6 +9,9 @@ internal sealed record LocalStackSettings
     /// <summary>Ports that are taken when free; otherwise any. Null: any.</summary>
     public (int Settlement, int Ingest, int Aggregator, int Kafka)? PreferredPorts { get; init; }
 
+    /// <summary>Folder of an Apache Kafka distribution, with libs/. Null: the development broker.</summary>
+    public string? KafkaHome { get; init; }
+
     /// <summary>Ingests side by side: one reads, the others stand by. Default 1.</summary>
     public int Ingests { get; init; } = 1;
 
@@ -37,7 +40,7 @@ internal sealed class LocalStack : IAsyncDisposable
     private readonly List<ServiceProcess> aggregators = [];
     private SourceServer? sourceServer;
     private PostgresServer? postgres;
-    private BrokerProcess? broker;
+    private KafkaBroker? broker;
     private bool detached;
 
     private LocalStack(StateDirectory state, StackLock stackLock, LocalStackSettings settings, TimeProvider time) =>
@@ -52,7 +55,7 @@ internal sealed class LocalStack : IAsyncDisposable
 
     public SourceServer SourceServer => sourceServer ?? throw new InvalidOperationException("the servers have not been started");
 
-    public BrokerProcess Broker => broker ?? throw new InvalidOperationException("the servers have not been started");
+    public KafkaBroker Broker => broker ?? throw new InvalidOperationException("the servers have not been started");
 
     /// <summary>The first one.</summary>
     public ServiceProcess? Ingest => ingests.FirstOrDefault();
@@ -134,7 +137,7 @@ internal sealed class LocalStack : IAsyncDisposable
             restarts.Enqueue(time.GetTimestamp());
             // A service is not awaited until ready: while a dependency is down it will not be, and that too has to be noticed here.
             await part.StartAgainAsync();
-            if (part is BrokerProcess) await part.WaitUntilReadyAsync(token);
+            if (part is KafkaBroker) await part.WaitUntilReadyAsync(token);
             report($"{exited.Name} runs again");
         }
     }
@@ -218,8 +221,8 @@ internal sealed class LocalStack : IAsyncDisposable
 
         async Task StartBrokerAsync()
         {
-            broker = await BrokerProcess.StartAsync(State, time, token, Port(settings.PreferredPorts?.Kafka));
-            report($"the broker is ready on {broker.Bootstrap}");
+            broker = await KafkaBroker.StartAsync(settings.KafkaHome, State, time, token, Port(settings.PreferredPorts?.Kafka));
+            report($"{broker.Product} {broker.Version} is ready on {broker.Bootstrap}");
         }
     }
 }

@@ -18,7 +18,7 @@ public sealed class Cluster : IAsyncLifetime
     private readonly string _run = Guid.NewGuid().ToString("n")[..8];
     private readonly List<string> _topics = [];
     private StackLock? _stackLock;
-    private BrokerProcess? _broker;
+    private DevBrokerServer? _broker;
     private ConfluentClient? _confluent;
     private ScriptClient? _python;
     private ScriptClient? _kafkaJs;
@@ -72,8 +72,8 @@ public sealed class Cluster : IAsyncLifetime
         if (Bootstrap.Length == 0)
         {
             await DevStack.Processes.Leftovers.StopAsync(state!, TimeProvider.System);
-            Directory.Delete(state!.DataDirectory(BrokerProcess.Name), recursive: true);
-            _broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
+            Directory.Delete(DevBrokerServer.DataDirectory(state!), recursive: true);
+            _broker = await DevBrokerServer.StartAsync(state!, TimeProvider.System, TestContext.Current.CancellationToken);
             Bootstrap = _broker.Bootstrap;
         }
         var sources = Path.Combine(Repository.Root, "tests", "conformance");

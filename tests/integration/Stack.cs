@@ -32,7 +32,7 @@ internal sealed class Stack : IAsyncDisposable
 
     public IReadOnlyDictionary<string, string> Environment { get; }
 
-    public BrokerProcess Broker { get; private set; } = null!;
+    public DevBrokerServer Broker { get; private set; } = null!;
 
     public ServiceProcess? Ingest { get; set; }
 
@@ -54,7 +54,7 @@ internal sealed class Stack : IAsyncDisposable
             environment ?? new Dictionary<string, string>());
         try
         {
-            stack.Broker = await BrokerProcess.StartAsync(stack.State, TimeProvider.System, token);
+            stack.Broker = await DevBrokerServer.StartAsync(stack.State, TimeProvider.System, token);
             if (services) await stack.StartServicesAsync();
         }
         catch
@@ -81,7 +81,7 @@ internal sealed class Stack : IAsyncDisposable
     {
         if (kill) await Broker.Process.KillAsync();
         await Broker.DisposeAsync();
-        Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
+        Broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
     }
 
     public async ValueTask DisposeAsync()
@@ -94,7 +94,7 @@ internal sealed class Stack : IAsyncDisposable
         await Source.DisposeAsync();
         await Postgres.DisposeAsync();
         // The logs stay, for whoever looks for the cause of a failure.
-        var data = Path.Combine(State.Root, BrokerProcess.Name);
+        var data = DevBrokerServer.DataDirectory(State);
         if (Directory.Exists(data)) Directory.Delete(data, recursive: true);
     }
 }

@@ -12,8 +12,7 @@ internal static class Leftovers
     public static async Task<IReadOnlyList<string>> StopAsync(StateDirectory state, TimeProvider time)
     {
         var stopped = new List<string>();
-        string[] servers = [BrokerProcess.Name, .. SourceServer.Names, PostgresServer.Name];
-        foreach (var file in Directory.GetFiles(state.RunDirectory, "*.pid").OrderBy(file => Array.IndexOf(servers, Path.GetFileNameWithoutExtension(file))))
+        foreach (var file in Directory.GetFiles(state.RunDirectory, "*.pid").OrderBy(file => Stage(Path.GetFileNameWithoutExtension(file))))
         {
             if (ProcessRecord.Read(file) is { IsRunning: true } running)
             {
@@ -24,4 +23,11 @@ internal static class Leftovers
         }
         return stopped;
     }
+
+    private static int Stage(string process) => process switch
+    {
+        _ when SourceServer.Names.Contains(process) || process == PostgresServer.Name => 2,
+        _ when KafkaBroker.IsName(process) => 1,
+        _ => 0,
+    };
 }

@@ -34,7 +34,7 @@ internal abstract class StackPart : IAsyncDisposable
     /// <exception cref="DevStackException">The process ended, or was not ready in time; the message says why.</exception>
     public Task WaitUntilReadyAsync(CancellationToken token) => Process.WaitUntilReadyAsync(NotReadyAsync, StartPatience, token);
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         await Process.DisposeAsync();
         if (ownsPort) LoopbackPorts.Return(Port);

@@ -24,7 +24,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
     private readonly IProducer<byte[]?, byte[]?> producer;
     private readonly List<ServiceProcess> services = [];
 
-    private LogUnderTest(StateDirectory state, BrokerProcess broker, PostgresDatabase postgres, bool ownsPostgres)
+    private LogUnderTest(StateDirectory state, DevBrokerServer broker, PostgresDatabase postgres, bool ownsPostgres)
     {
         (State, Broker, Postgres, this.ownsPostgres) = (state, broker, postgres, ownsPostgres);
         producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = broker.Bootstrap, EnableIdempotence = true, LingerMs = 5 })
@@ -34,7 +34,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
 
     public StateDirectory State { get; }
 
-    public BrokerProcess Broker { get; private set; }
+    public DevBrokerServer Broker { get; private set; }
 
     public PostgresDatabase Postgres { get; }
 
@@ -52,7 +52,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
             create table if not exists produced.row (stream text, id bigint, source_epoch int, log_date date, content_id bigint, creator_id bigint,
               advertisement_id bigint, watch_seconds int, completed boolean);
             """, Token);
-        var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, Token);
+        var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, Token);
         await KafkaTopics.EnsureAsync(broker.Bootstrap, Topics.All(partitions).Where(topic => topic.Name is Topics.ViewLogs or Topics.AdViews));
         return new LogUnderTest(state, broker, database, ownsPostgres: postgres is null) { Partitions = partitions };
     }
@@ -78,7 +78,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
         await Broker.Process.KillAsync();
         await Broker.DisposeAsync();
         await meanwhile();
-        Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, Token, port);
+        Broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, Token, port);
     }
 
     /// <summary>Deletes both data topics and creates them anew, empty.</summary>
@@ -265,7 +265,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
         producer.Dispose();
         await Broker.DisposeAsync();
         if (ownsPostgres) await Postgres.DisposeAsync();
-        Directory.Delete(Path.Combine(State.Root, BrokerProcess.Name), recursive: true);
+        Directory.Delete(DevBrokerServer.DataDirectory(State), recursive: true);
     }
 
     private void Produce(SourceStream stream, long content, SourceRecord record)

@@ -59,7 +59,7 @@ public sealed class RefusalTests(Servers servers)
     public async Task A_database_that_is_down_is_named_and_waited_for()
     {
         var state = servers.NewStateDirectory();
-        await using var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
+        await using var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
         await using var service = ServiceProcess.Aggregator(
             new ServiceSettings(broker.Bootstrap, "", "Host=127.0.0.1;Port=1;Username=nobody;Database=none"), state, TimeProvider.System);
         await LogUnderTest.UntilHealthAsync(service, 503, "\"postgres\":\"Failed to connect");
@@ -71,7 +71,7 @@ public sealed class RefusalTests(Servers servers)
     {
         var state = servers.NewStateDirectory();
         await using var postgres = await servers.NewPostgresDatabaseAsync();
-        await using var broker = await BrokerProcess.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
+        await using var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
         await using var service = ServiceProcess.Aggregator(new ServiceSettings(broker.Bootstrap, "", postgres.ConnectionString), state, TimeProvider.System);
         await LogUnderTest.UntilHealthAsync(service, 503, "view-logs.v1, ad-views.v1 not there yet");
         Assert.False(service.Process.Exited.IsCompleted);

@@ -9,24 +9,24 @@ namespace StreamSettlement.IntegrationTests.Broker;
 public abstract class BrokerTest(Servers servers) : IAsyncLifetime
 {
     private StateDirectory? _state;
-    private BrokerProcess? _broker;
+    private DevBrokerServer? _broker;
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private protected BrokerProcess Broker => _broker ?? throw new InvalidOperationException("the broker is not running");
+    private protected DevBrokerServer Broker => _broker ?? throw new InvalidOperationException("the broker is not running");
 
     private protected StateDirectory State => _state ?? throw new InvalidOperationException("the test has not begun");
 
     public async ValueTask InitializeAsync()
     {
         _state = servers.NewStateDirectory();
-        _broker = await BrokerProcess.StartAsync(_state, TimeProvider.System, Token);
+        _broker = await DevBrokerServer.StartAsync(_state, TimeProvider.System, Token);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (_broker is not null) await _broker.DisposeAsync();
-        if (_state is not null) Directory.Delete(_state.DataDirectory(BrokerProcess.Name), recursive: true);
+        if (_state is not null) Directory.Delete(DevBrokerServer.DataDirectory(_state), recursive: true);
         GC.SuppressFinalize(this);
     }
 
@@ -36,7 +36,7 @@ public abstract class BrokerTest(Servers servers) : IAsyncLifetime
         var former = Broker;
         if (kill) await former.Process.KillAsync();
         else await former.Process.StopAsync();
-        _broker = await BrokerProcess.StartAsync(State, TimeProvider.System, Token, former.Port);
+        _broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, Token, former.Port);
         await former.DisposeAsync();
     }
 

@@ -42,7 +42,7 @@ public sealed class DiskFullTests(Servers servers) : BrokerTest(servers)
             length = LogLength();
         }
 
-        long LogLength() => new DirectoryInfo(Path.Combine(State.DataDirectory(BrokerProcess.Name), "logs", "t-0")).GetFiles("*.log").Sum(file => file.Length);
+        long LogLength() => new DirectoryInfo(Path.Combine(DevBrokerServer.DataDirectory(State), "logs", "t-0")).GetFiles("*.log").Sum(file => file.Length);
     }
 
     [Fact]

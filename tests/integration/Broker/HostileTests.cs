@@ -118,7 +118,7 @@ public sealed class HostileTests(Servers servers) : BrokerTest(servers)
     public async Task A_second_broker_on_the_same_data_refuses_to_start()
     {
         var command = DotnetCommand.Of("second", Repository.Program("infra/devbroker", "DevBroker"),
-            ["--data", State.DataDirectory(BrokerProcess.Name), "--listen", "127.0.0.1:0"]);
+            ["--data", DevBrokerServer.DataDirectory(State), "--listen", "127.0.0.1:0"]);
         await using var second = ChildProcess.Start(command, State, TimeProvider.System);
 
         Assert.Equal(1, await second.Exited.WaitAsync(Token));

@@ -21,7 +21,7 @@ public sealed class BrokerFaultTests(Servers servers)
         await log.RestartBrokerAsync(meanwhile: async () =>
         {
             // The first half of a batch, as a write leaves it that was cut off.
-            foreach (var segment in Directory.GetFiles(Path.Combine(log.State.Root, BrokerProcess.Name), "*.log", SearchOption.AllDirectories))
+            foreach (var segment in Directory.GetFiles(DevBrokerServer.DataDirectory(log.State), "*.log", SearchOption.AllDirectories))
             {
                 var bytes = await File.ReadAllBytesAsync(segment, TestContext.Current.CancellationToken);
                 if (bytes.Length < 100) continue;
@@ -64,6 +64,6 @@ public sealed class BrokerFaultTests(Servers servers)
     }
 
     /// <summary>No file may grow beyond it: what a write then gets is what a full disk gives it.</summary>
-    private static Task<string> LimitFilesAsync(BrokerProcess broker, string bytes) =>
+    private static Task<string> LimitFilesAsync(DevBrokerServer broker, string bytes) =>
         Shell.RunAsync(["prlimit", "--pid", $"{broker.Process.Id}", $"--fsize={bytes}:"], TestContext.Current.CancellationToken);
 }

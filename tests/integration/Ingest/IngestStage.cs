@@ -26,7 +26,7 @@ internal sealed class IngestStage : IAsyncDisposable
 
     public MySqlDatabase Source { get; }
 
-    public BrokerProcess Broker { get; private set; } = null!;
+    public DevBrokerServer Broker { get; private set; } = null!;
 
     /// <param name="source">Null for a new database of the shared server.</param>
     public static async Task<IngestStage> StartAsync(Servers servers, MySqlDatabase? source = null)
@@ -34,7 +34,7 @@ internal sealed class IngestStage : IAsyncDisposable
         var stage = new IngestStage(servers.NewStateDirectory(), source ?? await servers.NewSourceDatabaseAsync());
         try
         {
-            stage.Broker = await BrokerProcess.StartAsync(stage.State, TimeProvider.System, TestContext.Current.CancellationToken);
+            stage.Broker = await DevBrokerServer.StartAsync(stage.State, TimeProvider.System, TestContext.Current.CancellationToken);
         }
         catch
         {
@@ -61,7 +61,7 @@ internal sealed class IngestStage : IAsyncDisposable
     {
         await Broker.Process.KillAsync();
         await Broker.DisposeAsync();
-        Broker = await BrokerProcess.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
+        Broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
     }
 
     /// <summary>Records of a topic from its beginning, until they satisfy the test.</summary>
