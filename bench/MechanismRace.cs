@@ -51,8 +51,9 @@ public class MechanismRace : Race
         _store = new RollupStore(_source, "race", TimeProvider.System);
         await _store.PrepareAsync(default);
         _broker = Keep(await DevBrokerServer.StartAsync(State, TimeProvider.System, default));
-        await KafkaTopics.EnsureAsync(_broker.Bootstrap, Topics.All(Partitions));
-        _topics = Keep(new DeadLetterTopics(new AggregatorOptions { KafkaBootstrap = _broker.Bootstrap }, TimeProvider.System));
+        var options = new AggregatorOptions { KafkaBootstrap = _broker.Bootstrap };
+        await KafkaTopics.EnsureAsync(_broker.Bootstrap, "bench", options.Topics.All(Partitions));
+        _topics = Keep(new DeadLetterTopics(options, TimeProvider.System));
         _sourceServer = Keep(await SourceServer.StartAsync(MySqlHome, State, TimeProvider.System, default));
         _mysql = Keep(await _sourceServer.SourceDatabaseAsync("race_mechanism"));
         _session = Keep(await new MySqlSource(new IngestOptions { KafkaBootstrap = _broker.Bootstrap, MySql = _mysql.IngestConnectionString }, TimeProvider.System)

@@ -14,23 +14,9 @@ public static class SourceStreams
     /// <summary>The stream's name wherever it is written down: <c>view-logs</c>, <c>ad-views</c>.</summary>
     public static string Name(this SourceStream stream) => stream == SourceStream.ViewLogs ? "view-logs" : "ad-views";
 
-    public static string Topic(this SourceStream stream) =>
-        stream == SourceStream.ViewLogs ? Topics.ViewLogs : Topics.AdViews;
-
-    public static string DeadLetterTopic(this SourceStream stream) =>
-        stream == SourceStream.ViewLogs ? Topics.ViewLogsDeadLetters : Topics.AdViewsDeadLetters;
-
     public static bool TryParse(string? name, out SourceStream stream)
     {
         stream = name == "ad-views" ? SourceStream.AdViews : SourceStream.ViewLogs;
         return name is "view-logs" or "ad-views";
     }
-
-    /// <exception cref="ArgumentException">The topic carries no stream.</exception>
-    public static SourceStream OfTopic(string topic) => topic switch
-    {
-        Topics.ViewLogs => SourceStream.ViewLogs,
-        Topics.AdViews => SourceStream.AdViews,
-        _ => throw new ArgumentException($"topic '{topic}' carries no source stream", nameof(topic)),
-    };
 }

@@ -1,24 +1,76 @@
 namespace StreamSettlement.Contracts;
 
-/// <summary>The topics, as pinned: dashboards, Kafka UI and operators hang on these names.</summary>
-public static class Topics
+/// <summary>
+/// The names of one deployment in Kafka: topics, consumer groups and client ids, each with the deployment's prefix, so that several deployments
+/// can share a cluster. Without the prefix they are pinned: dashboards, Kafka UI and operators depend on them.
+/// </summary>
+public sealed class Topics
 {
-    public const string ViewLogs = "view-logs.v1";
-    public const string AdViews = "ad-views.v1";
-    public const string ViewLogsDeadLetters = "view-logs.v1.dlq";
-    public const string AdViewsDeadLetters = "ad-views.v1.dlq";
-    public const string IngestCursors = "ingest-cursors.v1";
-    public const string Commands = "settlement.commands.v1";
-    public const string Events = "settlement.events.v1";
+    /// <summary>Kafka takes topic names of 249 characters; the longest name here has 24.</summary>
+    public const int PrefixCharsMax = 200;
+
+    /// <summary>The rule of <see cref="IsPrefix"/> for an error message.</summary>
+    public static readonly string PrefixExpected = $"expected at most {PrefixCharsMax} of the characters a-z A-Z 0-9 . _ -, or nothing";
+
+    private readonly string _prefix;
+
+    /// <param name="prefix">Empty for none; see <see cref="IsPrefix"/>.</param>
+    /// <exception cref="ArgumentException">The prefix makes names that Kafka refuses.</exception>
+    public Topics(string prefix)
+    {
+        if (!IsPrefix(prefix)) throw new ArgumentException($"'{prefix}' can't be the prefix of a topic: {PrefixExpected}", nameof(prefix));
+        _prefix = prefix;
+        (ViewLogs, AdViews) = (WithPrefix("view-logs.v1"), WithPrefix("ad-views.v1"));
+        (ViewLogsDeadLetters, AdViewsDeadLetters) = (WithPrefix("view-logs.v1.dlq"), WithPrefix("ad-views.v1.dlq"));
+        IngestCursors = WithPrefix("ingest-cursors.v1");
+        (Commands, Events) = (WithPrefix("settlement.commands.v1"), WithPrefix("settlement.events.v1"));
+        LiveGroup = WithPrefix("aggregator-g1");
+    }
+
+    public string ViewLogs { get; }
+
+    public string AdViews { get; }
+
+    public string ViewLogsDeadLetters { get; }
+
+    public string AdViewsDeadLetters { get; }
+
+    public string IngestCursors { get; }
+
+    public string Commands { get; }
+
+    public string Events { get; }
 
     /// <summary>The consumer group of the live aggregators: whose offsets an operator resets, whose lag a dashboard shows.</summary>
-    public const string LiveGroup = "aggregator-g1";
+    public string LiveGroup { get; }
+
+    /// <summary>The topics of the two streams.</summary>
+    public IReadOnlyList<string> Data => [ViewLogs, AdViews];
+
+    public static bool IsPrefix(string prefix) =>
+        prefix.Length <= PrefixCharsMax && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
     /// <summary>Key of a day's record in <see cref="IngestCursors"/>.</summary>
     public static string DayCursorKey(BusinessDay day) => $"day/{day}";
 
+    public string Of(SourceStream stream) => stream == SourceStream.ViewLogs ? ViewLogs : AdViews;
+
+    public string DeadLettersOf(SourceStream stream) => stream == SourceStream.ViewLogs ? ViewLogsDeadLetters : AdViewsDeadLetters;
+
+    /// <exception cref="ArgumentException">The topic carries no stream of this deployment.</exception>
+    public SourceStream StreamOf(string topic) =>
+        topic == ViewLogs ? SourceStream.ViewLogs
+        : topic == AdViews ? SourceStream.AdViews
+        : throw new ArgumentException($"topic '{topic}' carries no source stream", nameof(topic));
+
+    /// <summary>The consumer group in which a service reads the control topics, and the client id of its clients for them.</summary>
+    public string ControlGroup(string service) => WithPrefix($"{service}-control");
+
+    /// <summary>The name of another group or client of this deployment, such as the client id <c>ingest</c>.</summary>
+    public string WithPrefix(string name) => _prefix + name;
+
     /// <param name="dataPartitions">Partitions of the two data topics; frozen once they exist.</param>
-    public static IReadOnlyList<TopicSpec> All(int dataPartitions) =>
+    public IReadOnlyList<TopicSpec> All(int dataPartitions) =>
     [
         new(ViewLogs, dataPartitions, KeepForever),
         new(AdViews, dataPartitions, KeepForever),

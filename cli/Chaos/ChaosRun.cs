@@ -21,7 +21,7 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
 
     private async Task<ChaosReport> RunAsync(ChaosSource source, ChaosDisplay display, CancellationToken token)
     {
-        using var topics = new ChaosTopics(stack.Broker.Bootstrap, settings.Seed, time);
+        using var topics = new ChaosTopics(stack.Broker.Bootstrap, stack.Topics, settings.Seed, time);
         using var client = new SettlementApi(stack.Settlement!.Address);
         var api = new PatientApi(client, time);
         using var faults = new ChaosFaults(stack, source, topics, api, settings.Days, display, time);

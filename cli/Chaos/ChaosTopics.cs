@@ -5,7 +5,7 @@ using StreamSettlement.Contracts;
 namespace StreamSettlement.Cli.Chaos;
 
 /// <summary>What a careless operator does to the topics: the same records once more, bytes that mean nothing, offsets set back.</summary>
-internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time) : IDisposable
+internal sealed class ChaosTopics(string bootstrap, Topics topics, int seed, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(300);
@@ -17,6 +17,7 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
     private readonly IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
     {
         BootstrapServers = bootstrap,
+        ClientId = topics.WithPrefix("chaos"),
         EnableIdempotence = true,
         LingerMs = 5,
         // Whether it arrived must be known: longer than the broker is ever away.
@@ -37,10 +38,10 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
     {
         try
         {
-            using var consumer = Consumer("chaos-reader");
+            using var consumer = Consumer(topics.WithPrefix("chaos-reader"));
             var random = RandomOf(step);
             var (stream, partition) = Somewhere(consumer, random);
-            var at = new TopicPartition(stream.Topic(), partition);
+            var at = new TopicPartition(topics.Of(stream), partition);
             var ends = consumer.QueryWatermarkOffsets(at, Patience);
             var from = ends.Low.Value + random.NextInt64(Math.Max(1, ends.High.Value - ends.Low.Value));
             consumer.Assign(new TopicPartitionOffset(at, from));
@@ -68,7 +69,7 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
         var (random, value) = (RandomOf(step), new byte[step.Size]);
         random.NextBytes(value);
         value[0] = Nonsense;
-        var at = new TopicPartition(Topics.ViewLogs, random.Next(Limits.PartitionsDefault));
+        var at = new TopicPartition(topics.ViewLogs, random.Next(Limits.PartitionsDefault));
         var delivered = await producer.ProduceAsync(at, new Message<byte[]?, byte[]?> { Value = value }, token);
         undecodable.Enqueue($"{SourceStream.ViewLogs.Name()} {delivered.Partition.Value} {delivered.Offset.Value}");
     }
@@ -81,9 +82,9 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
         {
             try
             {
-                using var consumer = Consumer(Topics.LiveGroup);
+                using var consumer = Consumer(topics.LiveGroup);
                 var partitions = SourceStreams.All.SelectMany(stream =>
-                    Enumerable.Range(0, Limits.PartitionsDefault).Select(partition => new TopicPartition(stream.Topic(), partition))).ToList();
+                    Enumerable.Range(0, Limits.PartitionsDefault).Select(partition => new TopicPartition(topics.Of(stream), partition))).ToList();
                 var committed = consumer.Committed(partitions, Patience);
                 consumer.Commit(committed.Where(offset => offset.Offset.Value >= 0)
                     .Select(offset => new TopicPartitionOffset(offset.TopicPartition, offset.Offset.Value * percent / 100)));
@@ -99,13 +100,13 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
 
     public void Dispose() => producer.Dispose();
 
-    private static (SourceStream Stream, int Partition) Somewhere(IConsumer<byte[], byte[]> consumer, Random random)
+    private (SourceStream Stream, int Partition) Somewhere(IConsumer<byte[], byte[]> consumer, Random random)
     {
         // Most partitions are empty while the topics are young.
         for (var tries = 0; ; tries++)
         {
             var (stream, partition) = (SourceStreams.All[random.Next(SourceStreams.All.Count)], random.Next(Limits.PartitionsDefault));
-            if (tries == 20 || consumer.QueryWatermarkOffsets(new TopicPartition(stream.Topic(), partition), Patience).High.Value > 0) return (stream, partition);
+            if (tries == 20 || consumer.QueryWatermarkOffsets(new TopicPartition(topics.Of(stream), partition), Patience).High.Value > 0) return (stream, partition);
         }
     }
 
@@ -114,6 +115,7 @@ internal sealed class ChaosTopics(string bootstrap, int seed, TimeProvider time)
     private IConsumer<byte[], byte[]> Consumer(string group) => new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
     {
         BootstrapServers = bootstrap,
+        ClientId = topics.WithPrefix("chaos"),
         GroupId = group,
         EnableAutoCommit = false,
         AutoOffsetReset = AutoOffsetReset.Earliest,

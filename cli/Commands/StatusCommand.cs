@@ -71,7 +71,13 @@ internal static class StatusCommand
     {
         var stored = await StoredAsync(local, token);
         var streams = new JsonObject();
-        using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = local.KafkaBootstrap, GroupId = "settlement-status" }).SetLogHandler((_, _) => { }).Build();
+        var topics = local.Topics;
+        using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig
+        {
+            BootstrapServers = local.KafkaBootstrap,
+            GroupId = topics.WithPrefix("settlement-status"),
+            ClientId = topics.WithPrefix("settlement-status"),
+        }).SetLogHandler((_, _) => { }).Build();
         foreach (var stream in SourceStreams.All)
         {
             long ends = 0, behind = 0;
@@ -79,12 +85,12 @@ internal static class StatusCommand
             {
                 try
                 {
-                    var end = consumer.QueryWatermarkOffsets(new TopicPartition(stream.Topic(), partition), TimeSpan.FromSeconds(5)).High.Value;
+                    var end = consumer.QueryWatermarkOffsets(new TopicPartition(topics.Of(stream), partition), TimeSpan.FromSeconds(5)).High.Value;
                     (ends, behind) = (ends + end, behind + Math.Max(0, end - next));
                 }
                 catch (KafkaException e)
                 {
-                    throw new DevStackException($"The broker at {local.KafkaBootstrap} does not say where {stream.Topic()} ends: {e.Error.Reason}", e);
+                    throw new DevStackException($"The broker at {local.KafkaBootstrap} does not say where {topics.Of(stream)} ends: {e.Error.Reason}", e);
                 }
             }
             streams[stream.Name()] = new JsonObject { ["published"] = ends, ["aggregated"] = ends - behind, ["lag"] = behind };

@@ -16,28 +16,30 @@ namespace StreamSettlement.Hosting;
 /// </summary>
 public static class ControlTopics
 {
-    /// <param name="service">Consumer group <c>{service}-control</c>; every instance of a service shares its messages.</param>
+    /// <param name="service">Consumer group <see cref="Topics.ControlGroup"/>; every instance of a service shares its messages.</param>
     /// <param name="consumers">Adds consumers of <see cref="ControlCommand"/> and <see cref="ControlEvent"/>.</param>
     public static IServiceCollection AddControlTopics(
-        this IServiceCollection services, string bootstrap, string service, Action<IMediatorRegistrationConfigurator>? consumers = null)
+        this IServiceCollection services, string bootstrap, Topics topics, string service, Action<IMediatorRegistrationConfigurator>? consumers = null)
     {
-        services.AddSingleton(provider => new ControlProducer(bootstrap, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ControlProducer(bootstrap, topics, service, provider.GetRequiredService<TimeProvider>()));
         if (consumers is null) return services;
         services.AddMediator(consumers);
-        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ControlTopicsReader>(provider, bootstrap, service));
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ControlTopicsReader>(provider, bootstrap, topics, service));
         return services;
     }
 }
 
 /// <summary>Writes control messages; acknowledged by the broker before a call returns.</summary>
-public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisposable
+/// <param name="service">Name of the service that sends; the client id is <see cref="Topics.ControlGroup"/>.</param>
+public sealed class ControlProducer(string bootstrap, Topics topics, string service, TimeProvider time) : IDisposable
 {
-    private volatile Lazy<IProducer<string, byte[]>> _producer = New(bootstrap);
+    private volatile Lazy<IProducer<string, byte[]>> _producer = New(bootstrap, topics, service);
 
-    private static Lazy<IProducer<string, byte[]>> New(string bootstrap) => new(() =>
+    private static Lazy<IProducer<string, byte[]>> New(string bootstrap, Topics topics, string service) => new(() =>
         KafkaTopics.Knowing(new ProducerBuilder<string, byte[]>(new ProducerConfig
         {
             BootstrapServers = bootstrap,
+            ClientId = topics.ControlGroup(service),
             EnableIdempotence = true,
             Acks = Acks.All,
             LingerMs = 0,
@@ -45,15 +47,15 @@ public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisp
         })
         .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
         .SetErrorHandler((_, _) => { })
-        .Build(), Topics.Events, Topics.Commands));
+        .Build(), topics.Events, topics.Commands));
 
     /// <exception cref="KafkaException">Not acknowledged within 10 s; nothing may be assumed about it.</exception>
     public Task SendAsync(ControlCommand command, CancellationToken cancel) =>
-        ProduceAsync(Topics.Commands, command.Day, ControlJson.Serialize(command), cancel);
+        ProduceAsync(topics.Commands, command.Day, ControlJson.Serialize(command), cancel);
 
     /// <inheritdoc cref="SendAsync"/>
     public Task PublishAsync(ControlEvent happened, CancellationToken cancel) =>
-        ProduceAsync(Topics.Events, happened.Day, ControlJson.Serialize(happened), cancel);
+        ProduceAsync(topics.Events, happened.Day, ControlJson.Serialize(happened), cancel);
 
     public void Dispose()
     {
@@ -75,7 +77,7 @@ public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisp
         catch (KafkaException fatal) when (fatal.Error.IsFatal)
         {
             // A broker lost what it had acknowledged, for example: this producer takes nothing any more, the next call has a new one.
-            if (Interlocked.CompareExchange(ref _producer, New(bootstrap), producer) == producer) producer.Value.Dispose();
+            if (Interlocked.CompareExchange(ref _producer, New(bootstrap, topics, service), producer) == producer) producer.Value.Dispose();
             throw;
         }
     }
@@ -83,7 +85,7 @@ public sealed class ControlProducer(string bootstrap, TimeProvider time) : IDisp
 
 /// <summary>Reads both control topics on a thread of its own and hands each message to the mediator.</summary>
 internal sealed partial class ControlTopicsReader(
-    string bootstrap, string service, IMediator mediator, Readiness readiness, Outages outages,
+    string bootstrap, Topics topics, string service, IMediator mediator, Readiness readiness, Outages outages,
     TimeProvider time, ILogger<ControlTopicsReader> log) : BackgroundService
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
@@ -94,7 +96,8 @@ internal sealed partial class ControlTopicsReader(
         await outages.RetryAsync("kafka", Transient.Kafka, async _ =>
         {
             await Task.Yield();
-            await KafkaTopics.EnsureAsync(bootstrap, Topics.All(Limits.PartitionsDefault).Where(topic => topic.Name is Topics.Commands or Topics.Events));
+            await KafkaTopics.EnsureAsync(bootstrap, topics.ControlGroup(service),
+                topics.All(Limits.PartitionsDefault).Where(topic => topic.Name == topics.Commands || topic.Name == topics.Events));
         }, stoppingToken);
         while (true)
         {
@@ -117,7 +120,8 @@ internal sealed partial class ControlTopicsReader(
         using var consumer = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
         {
             BootstrapServers = bootstrap,
-            GroupId = $"{service}-control",
+            GroupId = topics.ControlGroup(service),
+            ClientId = topics.ControlGroup(service),
             AutoOffsetReset = AutoOffsetReset.Earliest,
             EnableAutoCommit = true,
             AutoCommitIntervalMs = 1_000,
@@ -127,7 +131,7 @@ internal sealed partial class ControlTopicsReader(
         .SetErrorHandler((_, error) => Unreachable(log, error.Reason))
         .SetLogHandler((_, _) => { })
         .Build();
-        consumer.Subscribe([Topics.Commands, Topics.Events]);
+        consumer.Subscribe([topics.Commands, topics.Events]);
         while (!stop.IsCancellationRequested)
         {
             ConsumeResult<byte[], byte[]> record;
@@ -167,7 +171,7 @@ internal sealed partial class ControlTopicsReader(
         object message;
         try
         {
-            message = record.Topic == Topics.Commands
+            message = record.Topic == topics.Commands
                 ? ControlJson.Deserialize<ControlCommand>(record.Message.Value)
                 : ControlJson.Deserialize<ControlEvent>(record.Message.Value);
         }

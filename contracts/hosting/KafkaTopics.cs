@@ -11,10 +11,11 @@ public static class KafkaTopics
     private static readonly TimeSpan KnowTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates what is missing. Safe when two services do it at once.</summary>
+    /// <param name="clientId">Client id of the requests; see <see cref="Topics.WithPrefix"/>.</param>
     /// <exception cref="KafkaException">The broker can't be reached or refused; see <see cref="Transient.Kafka(Exception)"/>.</exception>
-    public static async Task EnsureAsync(string bootstrap, IEnumerable<TopicSpec> topics)
+    public static async Task EnsureAsync(string bootstrap, string clientId, IEnumerable<TopicSpec> topics)
     {
-        using var admin = Admin(bootstrap);
+        using var admin = Admin(bootstrap, clientId);
         var existing = admin.GetMetadata(AskTimeout).Topics.Select(topic => topic.Topic).ToHashSet(StringComparer.Ordinal);
         var missing = topics.Where(topic => !existing.Contains(topic.Name)).ToList();
         if (missing.Count == 0) return;
@@ -35,11 +36,12 @@ public static class KafkaTopics
         }
     }
 
+    /// <param name="clientId">Client id of the requests; see <see cref="Topics.WithPrefix"/>.</param>
     /// <returns>Partition count of each topic; 0 where it does not exist yet.</returns>
     /// <exception cref="KafkaException">The broker can't be reached.</exception>
-    public static IReadOnlyDictionary<string, int> PartitionCounts(string bootstrap, IEnumerable<string> topics)
+    public static IReadOnlyDictionary<string, int> PartitionCounts(string bootstrap, string clientId, IEnumerable<string> topics)
     {
-        using var admin = Admin(bootstrap);
+        using var admin = Admin(bootstrap, clientId);
         var known = admin.GetMetadata(AskTimeout).Topics
             .Where(topic => topic.Error.Code == ErrorCode.NoError)
             .ToDictionary(topic => topic.Topic, topic => topic.Partitions.Count, StringComparer.Ordinal);
@@ -66,8 +68,8 @@ public static class KafkaTopics
         return client;
     }
 
-    private static IAdminClient Admin(string bootstrap) =>
-        new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap })
+    private static IAdminClient Admin(string bootstrap, string clientId) =>
+        new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap, ClientId = clientId })
             .SetLogHandler((_, _) => { }) // librdkafka's own connection log; the exception says the same
             .SetErrorHandler((_, _) => { })
             .Build();

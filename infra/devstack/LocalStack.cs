@@ -1,3 +1,4 @@
+using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;
 
@@ -20,6 +21,9 @@ internal sealed record LocalStackSettings
 
     /// <summary>Where the source's MySQL is; null for the one that is installed, else MariaDB. See <see cref="SourceServer.StartAsync"/>.</summary>
     public string? MySqlHome { get; init; }
+
+    /// <summary>Prefix of every topic, group and client id, for a broker that others use too. Default none.</summary>
+    public string TopicPrefix { get; init; } = "";
 
     /// <summary>For all three services, by the names that they read: <c>Ingest__SafetyLag</c>.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
@@ -56,6 +60,8 @@ internal sealed class LocalStack : IAsyncDisposable
     public SourceServer SourceServer => sourceServer ?? throw new InvalidOperationException("the servers have not been started");
 
     public KafkaBroker Broker => broker ?? throw new InvalidOperationException("the servers have not been started");
+
+    public Topics Topics => new(settings.TopicPrefix);
 
     /// <summary>The first one.</summary>
     public ServiceProcess? Ingest => ingests.FirstOrDefault();
@@ -95,7 +101,11 @@ internal sealed class LocalStack : IAsyncDisposable
     /// <summary>Starts the three services side by side and waits until all are ready.</summary>
     public async Task StartServicesAsync(Action<string> report, CancellationToken token)
     {
-        var services = new ServiceSettings(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString) { Environment = settings.Environment };
+        var services = new ServiceSettings(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString)
+        {
+            TopicPrefix = settings.TopicPrefix,
+            Environment = settings.Environment,
+        };
         var ports = settings.PreferredPorts;
         // The aggregator is ready once ingest has made the topics, settlement once the aggregator has made its schema. Ingest comes
         // last: it reads from its first moment on, and a process that starts takes a core from it for seconds.
@@ -108,7 +118,7 @@ internal sealed class LocalStack : IAsyncDisposable
         await ServiceProcess.WaitUntilReadyAsync([.. aggregators, .. ingests, Settlement], token);
         report($"the services are ready: settlement {Settlement.Address} ingest {Addresses(ingests)} aggregator {Addresses(aggregators)}");
         new StackEndpoints(Settlement.Address, Ingest!.Address, Aggregator!.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString,
-            ServiceProcess.SigningKey(State)).Write(State);
+            ServiceProcess.SigningKey(State), settings.TopicPrefix).Write(State);
 
         static string Named(string service, int index) => index == 0 ? service : $"{service}-{index + 1}";
         static string Addresses(IEnumerable<ServiceProcess> several) => string.Join(' ', several.Select(one => one.Address));

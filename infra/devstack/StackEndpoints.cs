@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MySqlConnector;
 using Npgsql;
+using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;
 
@@ -10,10 +11,13 @@ namespace StreamSettlement.DevStack;
 /// <param name="MySql">Connection string of the owner of the source database.</param>
 /// <param name="Postgres">Connection string of the services.</param>
 /// <param name="SigningKey">Key of the tokens that the settlement service accepts.</param>
+/// <param name="TopicPrefix">Prefix of every topic, group and client id.</param>
 internal sealed record StackEndpoints(
-    Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres, string SigningKey)
+    Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres, string SigningKey, string TopicPrefix = "")
 {
     private const string FileName = "endpoints.json";
+
+    public Topics Topics => new(TopicPrefix);
 
     public MySqlDatabase Source => new(new MySqlConnectionStringBuilder(MySql).Database, MySql, MySql);
 
@@ -43,6 +47,7 @@ internal sealed record StackEndpoints(
             new("INGEST_API", Address(IngestApi)),
             new("AGGREGATOR_API", Address(AggregatorApi)),
             new("KAFKA_BOOTSTRAP", KafkaBootstrap),
+            new("TOPIC_PREFIX", TopicPrefix),
             new("MYSQL_HOST", mysql.Server),
             new("MYSQL_PORT", $"{mysql.Port}"),
             new("MYSQL_USER", mysql.UserID),

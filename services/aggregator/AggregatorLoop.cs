@@ -14,6 +14,7 @@ namespace StreamSettlement.Aggregator;
 internal sealed class AggregatorLoop(
     ILog log, IRollupStore store, AggregatorOptions options, AggregatorTelemetry telemetry, Outages outages, Readiness readiness, TimeProvider time)
 {
+    private readonly Topics _topics = options.Topics;
     private readonly DateTimeZone _zone = DateTimeZoneProviders.Tzdb[options.BusinessZone];
     private readonly ClaimCache _claims = new((long)options.ClaimCacheMegabytes << 20);
     private readonly Dictionary<LogPartition, OwnedPartition> _owned = [];
@@ -35,7 +36,8 @@ internal sealed class AggregatorLoop(
         readiness.Expect("postgres");
         await PostgresAsync(store.PrepareAsync, cancel);
         _partitions = await log.PrepareAsync(cancel);
-        await PostgresAsync(token => store.RememberPartitionsAsync(_partitions, token), cancel);
+        foreach (var (stream, before) in await PostgresAsync(token => store.RememberPartitionsAsync(_partitions, token), cancel))
+            if (before != _partitions[stream]) throw new PartitionCountChangedException(_topics.Of(stream), before, _partitions[stream]);
         _rules = await PostgresAsync(store.RulesAsync, cancel);
         await log.JoinAsync(cancel);
         try
@@ -130,7 +132,7 @@ internal sealed class AggregatorLoop(
             // Claims of a partition that is not ours may change under us: none may get into the cache.
             if (owned?.At != at) owned = _owned.GetValueOrDefault(at);
             if (owned is null) continue;
-            _verdicts[i] = Judge.Of(at, _partitions[at.Stream], batch[i], latest);
+            _verdicts[i] = Judge.Of(at, _partitions[at.Stream], batch[i], latest, _topics);
             if (!_verdicts[i].IsFact) continue;
             var key = ClaimKey.Of(at, _verdicts[i].Fact);
             if (!_claims.Contains(key)) _missing.Add(key);
@@ -209,7 +211,7 @@ internal sealed class AggregatorLoop(
             var known = _partitions[partition.At.Stream];
             if (partition.At.Partition >= known)
             {
-                throw new PartitionCountChangedException(partition.At.Stream.Topic(), known, partition.At.Partition + 1);
+                throw new PartitionCountChangedException(_topics.Of(partition.At.Stream), known, partition.At.Partition + 1);
             }
         }
         _rules = await PostgresAsync(store.RulesAsync, cancel);

@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using NodaTime;
 using Npgsql;
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Aggregator;
 
@@ -10,6 +12,16 @@ internal sealed class AggregatorOptions : IValidatableObject
     /// <summary>Kafka brokers as <c>host:port</c>, comma-separated. Required.</summary>
     [Required(ErrorMessage = "expected Kafka brokers as host:port, comma-separated")]
     public string KafkaBootstrap { get; set; } = "";
+
+    /// <summary>
+    /// Prefix of every topic, consumer group and client id, for a cluster that several deployments share. The same for
+    /// the three services of a deployment; chosen before their first start and kept. Default empty; at most 200 of a-z A-Z 0-9 . _ -
+    /// </summary>
+    [TopicPrefix]
+    public string TopicPrefix { get; set; } = "";
+
+    /// <summary>The names with the prefix.</summary>
+    public Topics Topics => new(TopicPrefix);
 
     /// <summary>Npgsql connection string of the database that holds schema <c>rollup</c>. Required.</summary>
     [Required(ErrorMessage = "expected an Npgsql connection string, such as Host=localhost;Database=settlement;Username=…;Password=…")]

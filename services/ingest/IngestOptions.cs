@@ -3,6 +3,7 @@ using System.Globalization;
 using MySqlConnector;
 using NodaTime;
 using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Ingest;
 
@@ -12,6 +13,16 @@ internal sealed class IngestOptions : IValidatableObject
     /// <summary>Kafka brokers, <c>host:port</c>, separated by commas. Required.</summary>
     [Required(ErrorMessage = "expected host:port of one or more Kafka brokers, separated by commas")]
     public string KafkaBootstrap { get; set; } = "";
+
+    /// <summary>
+    /// Prefix of every topic, consumer group and client id, and of the name of ingest's lock in MySQL, for a cluster that several deployments share. The same for
+    /// the three services of a deployment; chosen before their first start and kept. Default empty; at most 200 of a-z A-Z 0-9 . _ -
+    /// </summary>
+    [TopicPrefix]
+    public string TopicPrefix { get; set; } = "";
+
+    /// <summary>The names with the prefix.</summary>
+    public Topics Topics => new(TopicPrefix);
 
     /// <summary>
     /// MySQL connection string, e.g. <c>server=…;port=3306;user id=…;password=…;database=…</c>. Required. The account needs SELECT on

@@ -5,7 +5,7 @@ using StreamSettlement.Ingest.Source;
 
 return await ServiceHost.RunAsync<IngestOptions>("Ingest", "http://127.0.0.1:8081", args, (services, options) =>
 {
-    services.AddControlTopics(options.KafkaBootstrap, "ingest");
+    services.AddControlTopics(options.KafkaBootstrap, options.Topics, "ingest");
     services.AddSingleton<IngestTelemetry>();
     services.AddSingleton<IngestMeters>();
     services.AddSingleton<CommandQueue>();
@@ -14,5 +14,5 @@ return await ServiceHost.RunAsync<IngestOptions>("Ingest", "http://127.0.0.1:808
     services.AddSingleton<ILog, KafkaLog>();
     services.AddSingleton<IngestLoop>();
     services.AddHostedService<IngestService>();
-    services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap));
+    services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap, options.Topics.WithPrefix("ingest")));
 });

@@ -19,8 +19,8 @@ return await ServiceHost.RunAsync<SettlementOptions>(
         services.AddSingleton<ISettlementStore>(provider => PostgresStore.Open(options.Postgres, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SettlementLoop>();
         services.AddHostedService<SettlementService>();
-        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap));
-        services.AddControlTopics(options.KafkaBootstrap, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap, options.Topics.WithPrefix("settlement")));
+        services.AddControlTopics(options.KafkaBootstrap, options.Topics, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
         SettlementApi.AddTo(services, options);
     },
     SettlementApi.Map);

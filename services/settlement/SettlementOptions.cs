@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using NodaTime;
 using Npgsql;
+using StreamSettlement.Contracts;
+using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Settlement;
 
@@ -11,6 +13,16 @@ internal sealed class SettlementOptions : IValidatableObject
     [Required(ErrorMessage = "expected host:port[,host:port]")]
     [RegularExpression(@"^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$", ErrorMessage = "expected host:port[,host:port]")]
     public string KafkaBootstrap { get; init; } = "";
+
+    /// <summary>
+    /// Prefix of every topic, consumer group and client id, for a cluster that several deployments share. The same for
+    /// the three services of a deployment; chosen before their first start and kept. Default empty; at most 200 of a-z A-Z 0-9 . _ -
+    /// </summary>
+    [TopicPrefix]
+    public string TopicPrefix { get; init; } = "";
+
+    /// <summary>The names with the prefix.</summary>
+    public Topics Topics => new(TopicPrefix);
 
     /// <summary>Npgsql connection string of the database that holds the schemas rollup and settlement. No default.</summary>
     [Required(ErrorMessage = "expected an Npgsql connection string: Host=…;Username=…;Password=…;Database=…")]

@@ -1,3 +1,4 @@
+using StreamSettlement.Contracts;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;
@@ -18,9 +19,11 @@ internal sealed class Stack : IAsyncDisposable
     // The same after a restart.
     private readonly int apiPort = LoopbackPorts.Next();
 
-    private Stack(StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment)
+    private readonly Stack? sharedWith;
+
+    private Stack(StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment, Stack? sharedWith)
     {
-        (State, Source, Postgres, Environment) = (state, source, postgres, environment);
+        (State, Source, Postgres, Environment, this.sharedWith) = (state, source, postgres, environment, sharedWith);
         Api = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{apiPort}") };
     }
 
@@ -31,6 +34,11 @@ internal sealed class Stack : IAsyncDisposable
     public PostgresDatabase Postgres { get; }
 
     public IReadOnlyDictionary<string, string> Environment { get; }
+
+    /// <summary>Prefix of every topic, group and client id.</summary>
+    public string TopicPrefix { get; private init; } = "";
+
+    public Topics Topics => new(TopicPrefix);
 
     public DevBrokerServer Broker { get; private set; } = null!;
 
@@ -43,18 +51,21 @@ internal sealed class Stack : IAsyncDisposable
     /// <summary>Client of the settlement service.</summary>
     public HttpClient Api { get; }
 
-    public ServiceSettings Settings => new(Broker.Bootstrap, Source.IngestConnectionString, Postgres.ConnectionString) { Environment = Environment };
+    public ServiceSettings Settings => new(Broker.Bootstrap, Source.IngestConnectionString, Postgres.ConnectionString) { TopicPrefix = TopicPrefix, Environment = Environment };
 
     /// <param name="environment">For all services, by the names that they read: <c>Ingest__SafetyLag</c>.</param>
     /// <param name="services">False for the broker and the databases alone; the test starts services itself.</param>
-    public static async Task<Stack> StartAsync(Servers servers, IReadOnlyDictionary<string, string>? environment = null, bool services = true)
+    /// <param name="topicPrefix">Prefix of every topic, group and client id.</param>
+    /// <param name="sharedWith">A stack whose broker and source this one uses too; null for its own.</param>
+    public static async Task<Stack> StartAsync(
+        Servers servers, IReadOnlyDictionary<string, string>? environment = null, bool services = true, string topicPrefix = "", Stack? sharedWith = null)
     {
         var token = TestContext.Current.CancellationToken;
-        var stack = new Stack(servers.NewStateDirectory(), await servers.NewSourceDatabaseAsync(), await servers.NewPostgresDatabaseAsync(),
-            environment ?? new Dictionary<string, string>());
+        var stack = new Stack(servers.NewStateDirectory(), sharedWith?.Source ?? await servers.NewSourceDatabaseAsync(), await servers.NewPostgresDatabaseAsync(),
+            environment ?? new Dictionary<string, string>(), sharedWith) { TopicPrefix = topicPrefix };
         try
         {
-            stack.Broker = await DevBrokerServer.StartAsync(stack.State, TimeProvider.System, token);
+            stack.Broker = sharedWith?.Broker ?? await DevBrokerServer.StartAsync(stack.State, TimeProvider.System, token);
             if (services) await stack.StartServicesAsync();
         }
         catch
@@ -88,10 +99,10 @@ internal sealed class Stack : IAsyncDisposable
     {
         foreach (var service in new[] { Settlement, Ingest, Aggregator })
             if (service is not null) await service.DisposeAsync();
-        if (Broker is not null) await Broker.DisposeAsync();
+        if (sharedWith is null && Broker is not null) await Broker.DisposeAsync();
         Api.Dispose();
         LoopbackPorts.Return(apiPort);
-        await Source.DisposeAsync();
+        if (sharedWith is null) await Source.DisposeAsync();
         await Postgres.DisposeAsync();
         // The logs stay, for whoever looks for the cause of a failure.
         var data = DevBrokerServer.DataDirectory(State);

@@ -9,7 +9,10 @@ namespace StreamSettlement.DevStack.Servers;
 /// <param name="Postgres">Connection string.</param>
 internal sealed record ServiceSettings(string KafkaBootstrap, string MySql, string Postgres)
 {
-    /// <summary>On top of the three above, by the names that the services read: <c>Ingest__Partitions</c>.</summary>
+    /// <summary>Prefix of every topic, group and client id of the three services.</summary>
+    public string TopicPrefix { get; init; } = "";
+
+    /// <summary>On top of those above, by the names that the services read: <c>Ingest__Partitions</c>.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }
 
@@ -32,6 +35,7 @@ internal sealed class ServiceProcess : StackPart
         Start(name, "services/ingest", "Ingest", new Dictionary<string, string>
         {
             ["Ingest__KafkaBootstrap"] = settings.KafkaBootstrap,
+            ["Ingest__TopicPrefix"] = settings.TopicPrefix,
             ["Ingest__MySql"] = settings.MySql,
         }, settings, state, time, port);
 
@@ -40,6 +44,7 @@ internal sealed class ServiceProcess : StackPart
         Start(name, "services/aggregator", "Aggregator", new Dictionary<string, string>
         {
             ["Aggregator__KafkaBootstrap"] = settings.KafkaBootstrap,
+            ["Aggregator__TopicPrefix"] = settings.TopicPrefix,
             ["Aggregator__Postgres"] = settings.Postgres,
         }, settings, state, time, port);
 
@@ -48,6 +53,7 @@ internal sealed class ServiceProcess : StackPart
         Start(name, "services/settlement", "Settlement", new Dictionary<string, string>
         {
             ["Settlement__KafkaBootstrap"] = settings.KafkaBootstrap,
+            ["Settlement__TopicPrefix"] = settings.TopicPrefix,
             ["Settlement__Postgres"] = settings.Postgres,
             ["Settlement__Auth__SigningKey"] = SigningKey(state),
         }, settings, state, time, port);

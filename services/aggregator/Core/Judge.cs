@@ -16,7 +16,8 @@ internal static class Judge
 
     /// <param name="partitions">Partitions of the topic.</param>
     /// <param name="latestDay">The last <c>log_date</c> that is not in the future.</param>
-    public static Verdict Of(LogPartition at, int partitions, in RawRecord raw, BusinessDay latestDay)
+    /// <param name="topics">For the name of the topic in what a poison record says.</param>
+    public static Verdict Of(LogPartition at, int partitions, in RawRecord raw, BusinessDay latestDay, Topics topics)
     {
         var value = raw.Value;
         if (!raw.HasValue) return Undecodable("the record has no value");
@@ -32,18 +33,18 @@ internal static class Judge
         }
         return record.RecordCase switch
         {
-            SourceRecord.RecordOneofCase.ViewLog => OfView(record.ViewLog, at, partitions, raw, latestDay),
-            SourceRecord.RecordOneofCase.AdView => OfAd(record.AdView, at, partitions, raw, latestDay),
-            SourceRecord.RecordOneofCase.DayMarker => OfMarker(record.DayMarker, at),
+            SourceRecord.RecordOneofCase.ViewLog => OfView(record.ViewLog, at, partitions, raw, latestDay, topics),
+            SourceRecord.RecordOneofCase.AdView => OfAd(record.AdView, at, partitions, raw, latestDay, topics),
+            SourceRecord.RecordOneofCase.DayMarker => OfMarker(record.DayMarker, at, topics),
             _ => Undecodable("the value holds neither a view log, nor an ad view, nor a day marker"),
         };
     }
 
-    private static Verdict OfView(ViewLog row, LogPartition at, int partitions, in RawRecord raw, BusinessDay latestDay)
+    private static Verdict OfView(ViewLog row, LogPartition at, int partitions, in RawRecord raw, BusinessDay latestDay, Topics topics)
     {
         if (row.Status is ViewStatus.InProgress or ViewStatus.Paused) return Verdict.Unfinished;
         var id = new Identity(row.LogDate, row.Id, row.SourceEpoch);
-        if (at.Stream != SourceStream.ViewLogs) return id.Poison(PoisonReason.WrongStream, $"a view log in {at.Stream.Topic()}");
+        if (at.Stream != SourceStream.ViewLogs) return id.Poison(PoisonReason.WrongStream, $"a view log in {topics.Of(at.Stream)}");
         if (row.Status != ViewStatus.Completed) return id.Poison(PoisonReason.UnknownStatus, $"status {(int)row.Status}");
         var refused = OfKey(id, row.ContentId, at, partitions, raw)
             ?? OfNumbers(id, row.ContentId, row.CreatorId, row.UpdatedAt)
@@ -56,10 +57,10 @@ internal static class Judge
             row.WatchSeconds, new SourceTime(row.UpdatedAt)));
     }
 
-    private static Verdict OfAd(AdView row, LogPartition at, int partitions, in RawRecord raw, BusinessDay latestDay)
+    private static Verdict OfAd(AdView row, LogPartition at, int partitions, in RawRecord raw, BusinessDay latestDay, Topics topics)
     {
         var id = new Identity(row.LogDate, row.Id, row.SourceEpoch);
-        if (at.Stream != SourceStream.AdViews) return id.Poison(PoisonReason.WrongStream, $"an ad view in {at.Stream.Topic()}");
+        if (at.Stream != SourceStream.AdViews) return id.Poison(PoisonReason.WrongStream, $"an ad view in {topics.Of(at.Stream)}");
         var refused = OfKey(id, row.ContentId, at, partitions, raw)
             ?? OfNumbers(id, row.ContentId, row.CreatorId, row.UpdatedAt)
             ?? OfAdvertisement(id, row.AdvertisementId)
@@ -71,13 +72,13 @@ internal static class Judge
             new AdvertisementId(row.AdvertisementId), 0, new SourceTime(row.UpdatedAt)));
     }
 
-    private static Verdict OfMarker(DayMarker marker, LogPartition at)
+    private static Verdict OfMarker(DayMarker marker, LogPartition at, Topics topics)
     {
         var hasDay = BusinessDay.TryFromNumber(marker.LogDate, out var day);
         BusinessDay? known = hasDay ? day : null;
         if (marker.Stream != at.Stream.Name())
         {
-            return Verdict.Of(new Poison(PoisonReason.WrongStream, $"a marker of {Named(marker.Stream)} in {at.Stream.Topic()}", known));
+            return Verdict.Of(new Poison(PoisonReason.WrongStream, $"a marker of {Named(marker.Stream)} in {topics.Of(at.Stream)}", known));
         }
         // Seconds may be negative: the source's sum holds the absurd values of rows that are dead letters themselves.
         if (!hasDay || marker.Attempt < 1 || marker.Rows < 0 || !IsTime(marker.Cutoff) || !IsTime(marker.Horizon))

@@ -12,12 +12,14 @@ namespace StreamSettlement.Aggregator.Sink;
 /// </summary>
 internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider time) : IDisposable
 {
+    private readonly Topics _topics = options.Topics;
+
     // Most services never see a dead letter: no connection until the first.
     private readonly Lazy<IProducer<byte[]?, byte[]?>> _producer = new(() =>
         KafkaTopics.Knowing(new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
         {
             BootstrapServers = options.KafkaBootstrap,
-            ClientId = "aggregator",
+            ClientId = options.Topics.WithPrefix("aggregator"),
             EnableIdempotence = true,
             Acks = Acks.All,
             LingerMs = 5,
@@ -25,7 +27,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
         })
         .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
         .SetErrorHandler((_, _) => { })
-        .Build(), [.. SourceStreams.All.Select(SourceStreams.DeadLetterTopic)]));
+        .Build(), [.. SourceStreams.All.Select(options.Topics.DeadLettersOf)]));
 
     /// <summary>
     /// Returns when the broker has acknowledged all of them. After a failure some may stand there already. Bytes that are too many for a topic with
@@ -38,7 +40,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
     /// <summary>The original key and value, in the partition of old. Returns when the broker has acknowledged them.</summary>
     /// <exception cref="KafkaException">Not acknowledged.</exception>
     public Task ResendAsync(StoredLetter letter, CancellationToken cancel) => _producer.Value.ProduceAsync(
-        new TopicPartition(letter.At.Stream.Topic(), letter.At.Partition),
+        new TopicPartition(_topics.Of(letter.At.Stream), letter.At.Partition),
         new Message<byte[]?, byte[]?> { Key = letter.Key, Value = letter.Value, Timestamp = new Timestamp(time.GetUtcNow()) }, cancel);
 
     public void Dispose()
@@ -48,7 +50,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
 
     private async Task ProduceAsync(DeadLetter letter, CancellationToken cancel)
     {
-        var topic = letter.At.Stream.DeadLetterTopic();
+        var topic = _topics.DeadLettersOf(letter.At.Stream);
         try
         {
             await _producer.Value.ProduceAsync(topic, Message(letter, letter.Poison.Detail), cancel);
@@ -70,7 +72,7 @@ internal sealed class DeadLetterTopics(AggregatorOptions options, TimeProvider t
         [
             Header(DeadLetterHeaders.Reason, letter.Poison.Reason.Name()),
             Header(DeadLetterHeaders.Detail, detail),
-            Header(DeadLetterHeaders.Topic, letter.At.Stream.Topic()),
+            Header(DeadLetterHeaders.Topic, _topics.Of(letter.At.Stream)),
             Header(DeadLetterHeaders.Partition, letter.At.Partition.ToString(CultureInfo.InvariantCulture)),
             Header(DeadLetterHeaders.Offset, letter.Offset.ToString(CultureInfo.InvariantCulture)),
         ],

@@ -10,9 +10,9 @@ internal interface IRollupStore
     /// <summary>Brings the schema up to date.</summary>
     Task PrepareAsync(CancellationToken cancel);
 
-    /// <summary>Remembers each stream's partition count.</summary>
-    /// <exception cref="PartitionCountChangedException">It was another before.</exception>
-    Task RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel);
+    /// <summary>Remembers each stream's partition count when it is seen first.</summary>
+    /// <returns>The counts that are remembered.</returns>
+    Task<IReadOnlyDictionary<SourceStream, int>> RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel);
 
     Task<Eligibility> RulesAsync(CancellationToken cancel);
 

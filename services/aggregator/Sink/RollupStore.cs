@@ -32,8 +32,10 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner, TimeP
     public Task PrepareAsync(CancellationToken cancel) =>
         PostgresSchema.MigrateAsync(postgres, "rollup", typeof(RollupStore).Assembly, cancel);
 
-    public async Task RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel)
+    public async Task<IReadOnlyDictionary<SourceStream, int>> RememberPartitionsAsync(
+        IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel)
     {
+        var remembered = new Dictionary<SourceStream, int>();
         foreach (var (stream, count) in partitions)
         {
             await using var command = postgres.CreateCommand("""
@@ -43,9 +45,9 @@ internal sealed class RollupStore(NpgsqlDataSource postgres, string owner, TimeP
                 """);
             command.Parameters.Add(new() { Value = stream.Name() });
             command.Parameters.Add(new() { Value = count });
-            var before = (int?)await command.ExecuteScalarAsync(cancel) ?? count;
-            if (before != count) throw new PartitionCountChangedException(stream.Topic(), before, count);
+            remembered[stream] = (int?)await command.ExecuteScalarAsync(cancel) ?? count;
         }
+        return remembered;
     }
 
     public async Task<Eligibility> RulesAsync(CancellationToken cancel)

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using StreamSettlement.Aggregator.Core;
+using StreamSettlement.Contracts;
 
 namespace StreamSettlement.Aggregator.Source;
 
@@ -8,7 +9,7 @@ namespace StreamSettlement.Aggregator.Source;
 /// soon it was emptied, unless it has anything else to ask of the broker: so it is given something to ask. From 2.2 on it can be told.
 /// Used by the reader's thread alone.
 /// </summary>
-internal sealed class FetchNudge(TimeProvider time)
+internal sealed class FetchNudge(Topics topics, TimeProvider time)
 {
     private const int CanBeTold = 0x02020000;
 
@@ -36,7 +37,8 @@ internal sealed class FetchNudge(TimeProvider time)
         if (time.GetElapsedTime(_askedAt) < Every || time.GetElapsedTime(_deliveredAt) > UntoldPause) return;
         _askedAt = time.GetTimestamp();
         _turn = (_turn + 1) % assigned.Count;
-        var asked = KafkaReader.TopicPartitionOf(assigned.ElementAt(_turn));
+        var turn = assigned.ElementAt(_turn);
+        var asked = new TopicPartition(topics.Of(turn.Stream), turn.Partition);
         _asking = Task.Run(() => Ask(consumer, asked));
     }
 

@@ -1,11 +1,10 @@
 using Confluent.Kafka;
-using StreamSettlement.Contracts;
 using StreamSettlement.Hosting;
 
 namespace StreamSettlement.Aggregator.Source;
 
 /// <summary>Whether the brokers answer, for readiness and a log line a minute; used by the reader's thread alone.</summary>
-internal sealed class KafkaHealth(Readiness readiness, AggregatorTelemetry telemetry, TimeProvider time)
+internal sealed class KafkaHealth(AggregatorOptions options, Readiness readiness, AggregatorTelemetry telemetry, TimeProvider time)
 {
     private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
 
@@ -29,11 +28,11 @@ internal sealed class KafkaHealth(Readiness readiness, AggregatorTelemetry telem
     }
 
     /// <summary>The client does not say when it reaches the brokers again: ask them.</summary>
-    public void Probe(string bootstrap)
+    public void Probe()
     {
         try
         {
-            KafkaTopics.PartitionCounts(bootstrap, [Topics.ViewLogs]);
+            KafkaTopics.PartitionCounts(options.KafkaBootstrap, options.Topics.WithPrefix("aggregator"), options.Topics.Data);
             Up();
         }
         catch (KafkaException fault) when (Transient.Kafka(fault))

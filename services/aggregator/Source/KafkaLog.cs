@@ -11,31 +11,30 @@ internal sealed class KafkaLog(
     AggregatorOptions options, ControlProducer control, DeadLetterTopics deadLetters, AggregatorTelemetry telemetry, Outages outages,
     Readiness readiness, TimeProvider time) : ILog, IDisposable
 {
-    /// <summary>The consumer group of generation 1.</summary>
-    public const string Group = Topics.LiveGroup;
-
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
 
-    private readonly KafkaReader _reader = new(options, Group, telemetry, new KafkaHealth(readiness, telemetry, time), time);
+    private readonly Topics _topics = options.Topics;
+    private readonly KafkaReader _reader = new(options, options.Topics.LiveGroup, telemetry, new KafkaHealth(options, readiness, telemetry, time), time);
 
     public async Task<IReadOnlyDictionary<SourceStream, int>> PrepareAsync(CancellationToken cancel)
     {
+        var clientId = _topics.WithPrefix("aggregator");
         readiness.Expect("kafka");
         readiness.Expect("topics");
         await outages.RetryAsync("kafka", Transient.Kafka, async _ =>
-            await KafkaTopics.EnsureAsync(options.KafkaBootstrap, Topics.All(Limits.PartitionsDefault).Where(topic =>
-                topic.Name is Topics.ViewLogsDeadLetters or Topics.AdViewsDeadLetters or Topics.Events)), cancel);
+            await KafkaTopics.EnsureAsync(options.KafkaBootstrap, clientId, _topics.All(Limits.PartitionsDefault).Where(topic =>
+                topic.Name == _topics.ViewLogsDeadLetters || topic.Name == _topics.AdViewsDeadLetters || topic.Name == _topics.Events)), cancel);
         string? said = null;
         while (true)
         {
             var counts = await outages.RetryAsync("kafka", Transient.Kafka, _ =>
-                ValueTask.FromResult(KafkaTopics.PartitionCounts(options.KafkaBootstrap, SourceStreams.All.Select(SourceStreams.Topic))), cancel);
+                ValueTask.FromResult(KafkaTopics.PartitionCounts(options.KafkaBootstrap, clientId, _topics.Data)), cancel);
             var missing = string.Join(", ", counts.Where(topic => topic.Value == 0).Select(topic => topic.Key));
             if (missing.Length == 0)
             {
                 readiness.Up("topics");
-                telemetry.Joined(Group, string.Join(", ", counts.Select(topic => $"{topic.Key} {topic.Value}")));
-                return counts.ToDictionary(topic => SourceStreams.OfTopic(topic.Key), topic => topic.Value);
+                telemetry.Joined(_topics.LiveGroup, string.Join(", ", counts.Select(topic => $"{topic.Key} {topic.Value}")));
+                return counts.ToDictionary(topic => _topics.StreamOf(topic.Key), topic => topic.Value);
             }
             readiness.Down("topics", $"{missing} not there yet: ingest creates the data topics");
             if (said != missing) telemetry.WaitingForTopics(said = missing);

@@ -24,6 +24,7 @@ internal sealed class KafkaReader : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly string _bootstrap;
+    private readonly Topics _topics;
     private readonly string _group;
     private readonly int _sessionMs;
     private readonly AggregatorTelemetry _telemetry;
@@ -47,8 +48,8 @@ internal sealed class KafkaReader : IDisposable
 
     public KafkaReader(AggregatorOptions options, string group, AggregatorTelemetry telemetry, KafkaHealth health, TimeProvider time)
     {
-        (_bootstrap, _sessionMs) = (options.KafkaBootstrap, (int)options.SessionTimeout.TotalMilliseconds);
-        (_group, _telemetry, _health, _nudge, _time) = (group, telemetry, health, new FetchNudge(time), time);
+        (_bootstrap, _topics, _sessionMs) = (options.KafkaBootstrap, options.Topics, (int)options.SessionTimeout.TotalMilliseconds);
+        (_group, _telemetry, _health, _nudge, _time) = (group, telemetry, health, new FetchNudge(_topics, time), time);
     }
 
     public ChannelReader<LogEvent> Events => _events.Reader;
@@ -91,7 +92,7 @@ internal sealed class KafkaReader : IDisposable
             {
                 (_rejoin, _closing) = (false, false);
                 using var consumer = Build();
-                consumer.Subscribe([Topics.ViewLogs, Topics.AdViews]);
+                consumer.Subscribe(_topics.Data);
                 try
                 {
                     while (!_rejoin && !_stop.IsCancellationRequested) Step(consumer);
@@ -167,7 +168,7 @@ internal sealed class KafkaReader : IDisposable
             var end = consumer.GetWatermarkOffsets(TopicPartitionOf(at)).High.Value;
             if (end >= 0) _telemetry.LogEnds(at, end);
         }
-        if (_health.IsDown) _health.Probe(_bootstrap);
+        if (_health.IsDown) _health.Probe();
     }
 
     private void Flush()
@@ -295,7 +296,7 @@ internal sealed class KafkaReader : IDisposable
         {
             BootstrapServers = _bootstrap,
             GroupId = _group,
-            ClientId = "aggregator",
+            ClientId = _topics.WithPrefix("aggregator"),
             PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky,
             AutoOffsetReset = AutoOffsetReset.Earliest,
             EnableAutoCommit = true,
@@ -333,9 +334,9 @@ internal sealed class KafkaReader : IDisposable
         .Build();
     }
 
-    private static LogPartition PartitionOf(TopicPartition partition) => new(SourceStreams.OfTopic(partition.Topic), partition.Partition.Value);
+    private LogPartition PartitionOf(TopicPartition partition) => new(_topics.StreamOf(partition.Topic), partition.Partition.Value);
 
-    internal static TopicPartition TopicPartitionOf(LogPartition at) => new(at.Stream.Topic(), at.Partition);
+    private TopicPartition TopicPartitionOf(LogPartition at) => new(_topics.Of(at.Stream), at.Partition);
 
     /// <summary>Copies bytes from the client's memory into the batch being filled: no array per record.</summary>
     private sealed class Copier(KafkaReader reader) : IDeserializer<Slice>

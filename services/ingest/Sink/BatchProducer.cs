@@ -21,14 +21,16 @@ internal sealed unsafe class BatchProducer : IDisposable
     private const int QueuedRowsMax = 5 * Limits.PageRowsMax;
 
     private readonly nint _handle;
+    private readonly Topics _names;
     private readonly Dictionary<string, nint> _topics = new(StringComparer.Ordinal);
     private readonly Thread _polling;
     private volatile bool _stop;
 
-    public BatchProducer(string bootstrap)
+    public BatchProducer(string bootstrap, Topics names)
     {
-        _handle = Librdkafka.New(Settings(bootstrap), &Delivered);
-        foreach (var topic in (string[])[Topics.ViewLogs, Topics.AdViews, Topics.IngestCursors])
+        _names = names;
+        _handle = Librdkafka.New(Settings(bootstrap, names.WithPrefix("ingest")), &Delivered);
+        foreach (var topic in (string[])[.. names.Data, names.IngestCursors])
             _topics[topic] = Librdkafka.rd_kafka_topic_new(_handle, topic, 0);
         _polling = new Thread(Poll) { IsBackground = true, Name = "kafka deliveries" };
         _polling.Start();
@@ -56,7 +58,7 @@ internal sealed unsafe class BatchProducer : IDisposable
                 messages[i] = new Librdkafka.Message { Key = next, KeyBytes = (nuint)keyBytes, Payload = value, PayloadBytes = (nuint)valueBytes, Opaque = delivery.Opaque };
                 next = value + valueBytes;
             }
-            Produce(stream.Topic(), Librdkafka.PartitionUnassigned, messages, count, delivery);
+            Produce(_names.Of(stream), Librdkafka.PartitionUnassigned, messages, count, delivery);
             rows = rows[count..];
         }
         return delivery.Acknowledged;
@@ -95,10 +97,10 @@ internal sealed unsafe class BatchProducer : IDisposable
         Librdkafka.rd_kafka_destroy(_handle);
     }
 
-    private static Dictionary<string, string> Settings(string bootstrap) => new()
+    private static Dictionary<string, string> Settings(string bootstrap, string clientId) => new()
     {
         ["bootstrap.servers"] = bootstrap,
-        ["client.id"] = "stream-settlement-ingest",
+        ["client.id"] = clientId,
         ["enable.idempotence"] = "true",
         ["acks"] = "all",
         ["compression.type"] = "lz4",

@@ -11,14 +11,15 @@ internal static class CursorTopic
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
 
     /// <exception cref="KafkaException">The broker can't be reached or stopped answering.</exception>
-    public static CursorRecords Read(string bootstrap)
+    public static CursorRecords Read(string bootstrap, Topics topics)
     {
-        var partition = new TopicPartition(Topics.IngestCursors, 0);
+        var partition = new TopicPartition(topics.IngestCursors, 0);
         using var consumer = KafkaTopics.Knowing(new ConsumerBuilder<string, byte[]?>(new ConsumerConfig
         {
             BootstrapServers = bootstrap,
             // Required by the client; nothing is committed, the topic is always read whole.
-            GroupId = "stream-settlement-ingest",
+            GroupId = topics.WithPrefix("stream-settlement-ingest"),
+            ClientId = topics.WithPrefix("ingest"),
             EnableAutoCommit = false,
             EnablePartitionEof = true,
             // The end is known from a fetch that brings nothing: the broker need not wait half a second for what may still come.
@@ -26,13 +27,13 @@ internal static class CursorTopic
         })
         .SetLogHandler((_, _) => { }) // what matters comes back as the exception of the call
         .SetErrorHandler((_, _) => { })
-        .Build(), Topics.IngestCursors);
+        .Build(), topics.IngestCursors);
         consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
         var records = new CursorRecords();
         while (true)
         {
             var record = consumer.Consume(AnswerTimeout)
-                ?? throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"{Topics.IngestCursors} was not read to its end within {AnswerTimeout.TotalSeconds} s of silence"));
+                ?? throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"{topics.IngestCursors} was not read to its end within {AnswerTimeout.TotalSeconds} s of silence"));
             if (record.IsPartitionEOF) return records;
             if (record.Message.Key is { } key) records.Add(key, record.Message.Value);
         }

@@ -13,6 +13,7 @@ namespace StreamSettlement.Ingest.Sink;
 internal sealed class KafkaLog(
     IngestOptions options, ControlProducer events, IngestTelemetry telemetry) : ILog, IDisposable
 {
+    private readonly Topics _topics = options.Topics;
     private BatchProducer? _producer;
     private IReadOnlyDictionary<string, int> _partitions = new Dictionary<string, int>();
 
@@ -38,13 +39,13 @@ internal sealed class KafkaLog(
     public async Task PublishMarkerAsync(SourceStream stream, DayMarker marker, CancellationToken cancel)
     {
         var value = new SourceRecord { DayMarker = marker }.ToByteArray();
-        var acknowledged = Enumerable.Range(0, _partitions[stream.Topic()])
-            .Select(partition => Producer.Publish(stream.Topic(), partition, null, value));
+        var acknowledged = Enumerable.Range(0, _partitions[_topics.Of(stream)])
+            .Select(partition => Producer.Publish(_topics.Of(stream), partition, null, value));
         await Task.WhenAll(acknowledged).WaitAsync(cancel);
     }
 
     public async Task SaveAsync<T>(string key, T record, CancellationToken cancel) =>
-        await Producer.Publish(Topics.IngestCursors, null, Encoding.UTF8.GetBytes(key), ControlJson.Serialize(record)).WaitAsync(cancel);
+        await Producer.Publish(_topics.IngestCursors, null, Encoding.UTF8.GetBytes(key), ControlJson.Serialize(record)).WaitAsync(cancel);
 
     public async Task AnnounceAsync(ControlEvent happened, CancellationToken cancel)
     {
@@ -68,18 +69,19 @@ internal sealed class KafkaLog(
 
     private async Task<CursorRecords> Open()
     {
-        string[] own = [Topics.ViewLogs, Topics.AdViews, Topics.IngestCursors];
-        await KafkaTopics.EnsureAsync(options.KafkaBootstrap, Topics.All(options.Partitions).Where(topic => own.Contains(topic.Name)));
-        _partitions = KafkaTopics.PartitionCounts(options.KafkaBootstrap, own);
+        string[] own = [.. _topics.Data, _topics.IngestCursors];
+        var clientId = _topics.WithPrefix("ingest");
+        await KafkaTopics.EnsureAsync(options.KafkaBootstrap, clientId, _topics.All(options.Partitions).Where(topic => own.Contains(topic.Name)));
+        _partitions = KafkaTopics.PartitionCounts(options.KafkaBootstrap, clientId, own);
         foreach (var topic in own)
         {
             // A topic that was created a moment ago may not be announced yet.
             if (_partitions[topic] == 0) throw new KafkaException(new Error(ErrorCode.Local_UnknownTopic, $"topic {topic} is not there yet"));
-            if (topic != Topics.IngestCursors && _partitions[topic] != options.Partitions)
+            if (topic != _topics.IngestCursors && _partitions[topic] != options.Partitions)
                 telemetry.OtherPartitionCount(topic, _partitions[topic], options.Partitions);
         }
-        var stored = CursorTopic.Read(options.KafkaBootstrap);
-        _producer = new BatchProducer(options.KafkaBootstrap);
+        var stored = CursorTopic.Read(options.KafkaBootstrap, _topics);
+        _producer = new BatchProducer(options.KafkaBootstrap, _topics);
         return stored;
     }
 }

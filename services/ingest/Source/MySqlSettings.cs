@@ -25,10 +25,10 @@ internal sealed class MySqlSettings
         _connectionString = builder.ConnectionString;
         _sourceTimeOffset = options.SourceTimeOffset;
         _offset = options.SourceOffset;
-        LockName = NameOfLock(builder.Database);
+        LockName = NameOfLock(options.TopicPrefix, builder.Database);
     }
 
-    /// <summary>A server may hold the databases of two platforms: each has one active ingest.</summary>
+    /// <summary>A server may hold the databases of two platforms, and two deployments may read one: each has one active ingest.</summary>
     public string LockName { get; }
 
     /// <summary>Microseconds that the source's local times are ahead of UTC.</summary>
@@ -57,11 +57,14 @@ internal sealed class MySqlSettings
     public string Literal(SourceTime time) =>
         (time + _offset).ToUtc().ToString("\\'yyyy-MM-dd HH:mm:ss.ffffff\\'", CultureInfo.InvariantCulture);
 
-    public static string NameOfLock(string database)
+    /// <param name="prefix">The deployment's; see <see cref="IngestOptions.TopicPrefix"/>.</param>
+    public static string NameOfLock(string prefix, string database)
     {
-        var name = $"stream-settlement-ingest:{database}";
-        return name.Length <= LockNameCharsMax
-            ? name
-            : $"stream-settlement-ingest:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(database)))[..32]}";
+        const string ingest = "stream-settlement-ingest:";
+        var name = $"{prefix}{ingest}{database}";
+        // MySQL ignores the case of lock names, Kafka does not ignore that of topics.
+        if (name.Length <= LockNameCharsMax && !prefix.Any(char.IsAsciiLetterUpper)) return name;
+        var hashed = prefix.Length == 0 ? database : name;
+        return $"{ingest}{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hashed)))[..32]}";
     }
 }

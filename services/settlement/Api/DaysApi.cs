@@ -91,7 +91,7 @@ internal sealed class DayCommands(DayQuery query, IControlLog control, Wakeup wa
         var page = await query.ReadAsync(day, cancel);
         if (refuse?.Invoke(page) is { } refusal) return Problems.Refused(refusal);
         if (choose(page) is { } kind && !await control.TrySendAsync(new ControlCommand(kind, day, OperatorAuth.NameOrAnonymous(user)), cancel))
-            return Problems.NotSent(Topics.Commands);
+            return Problems.NotSent(options.Topics.Commands);
         return Results.Accepted($"/days/{day}", DayView.Of(page, wakeup));
     }
 }

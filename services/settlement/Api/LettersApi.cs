@@ -49,7 +49,8 @@ internal static class LettersApi
         return await query.FindAsync(letterId, cancel) is { } letter ? Results.Ok(letter) : NotFound(letterId);
     }
 
-    private static async Task<IResult> RedriveAllAsync(string? date, ClaimsPrincipal user, LetterQuery query, IControlLog control, CancellationToken cancel)
+    private static async Task<IResult> RedriveAllAsync(
+        string? date, ClaimsPrincipal user, LetterQuery query, IControlLog control, SettlementOptions options, CancellationToken cancel)
     {
         var asked = new Asked();
         BusinessDay? day = date is null ? null : asked.Day("date", date);
@@ -57,30 +58,32 @@ internal static class LettersApi
         var letters = await query.ListAsync(day, "open", LettersMax, cancel);
         var by = OperatorAuth.NameOrAnonymous(user);
         var sent = await Task.WhenAll(letters.Select(letter => control.TrySendAsync(Redrive(letter, by), cancel)));
-        return sent.All(taken => taken) ? Results.Accepted(null, new RedriveView(letters.Count)) : Problems.NotSent(Topics.Commands);
+        return sent.All(taken => taken) ? Results.Accepted(null, new RedriveView(letters.Count)) : Problems.NotSent(options.Topics.Commands);
     }
 
-    private static Task<IResult> RedriveAsync(string id, ClaimsPrincipal user, LetterQuery query, IControlLog control, CancellationToken cancel) =>
-        DecideAsync(new Asked(), id, letter => Redrive(letter, OperatorAuth.NameOrAnonymous(user)), query, control, cancel);
+    private static Task<IResult> RedriveAsync(
+        string id, ClaimsPrincipal user, LetterQuery query, IControlLog control, SettlementOptions options, CancellationToken cancel) =>
+        DecideAsync(new Asked(), id, letter => Redrive(letter, OperatorAuth.NameOrAnonymous(user)), query, control, options, cancel);
 
     private static Task<IResult> DiscardAsync(
-        string id, DiscardRequest request, ClaimsPrincipal user, LetterQuery query, IControlLog control, CancellationToken cancel)
+        string id, DiscardRequest request, ClaimsPrincipal user, LetterQuery query, IControlLog control, SettlementOptions options, CancellationToken cancel)
     {
         var asked = new Asked();
         var reason = asked.Reason(request.Reason);
-        return DecideAsync(asked, id, letter => new ControlCommand(CommandKind.DiscardDeadLetter, letter.CommandDay, OperatorAuth.Name(user), reason, letter.Id), query, control, cancel);
+        return DecideAsync(asked, id, letter => new ControlCommand(CommandKind.DiscardDeadLetter, letter.CommandDay, OperatorAuth.Name(user), reason, letter.Id), query, control, options, cancel);
     }
 
     private static ControlCommand Redrive(LetterRow letter, string by) => new(CommandKind.RedriveDeadLetter, letter.CommandDay, by, Letter: letter.Id);
 
     private static async Task<IResult> DecideAsync(
-        Asked asked, string id, Func<LetterRow, ControlCommand> command, LetterQuery query, IControlLog control, CancellationToken cancel)
+        Asked asked, string id, Func<LetterRow, ControlCommand> command, LetterQuery query, IControlLog control, SettlementOptions options,
+        CancellationToken cancel)
     {
         var letterId = asked.Id("id", id);
         if (asked.Problem is { } problem) return problem;
         if (await query.FindAsync(letterId, cancel) is not { } letter) return NotFound(letterId);
         if (letter.State != "open") return Problems.Refused($"dead letter {letterId} was {letter.State} by {letter.DecidedBy} at {letter.DecidedAt:O}: {letter.DecidedReason}");
-        return await control.TrySendAsync(command(letter), cancel) ? Results.Accepted($"/dead-letters/{letterId}", letter) : Problems.NotSent(Topics.Commands);
+        return await control.TrySendAsync(command(letter), cancel) ? Results.Accepted($"/dead-letters/{letterId}", letter) : Problems.NotSent(options.Topics.Commands);
     }
 
     private static IResult NotFound(long id) => Problems.NotFound($"there is no dead letter {id}");

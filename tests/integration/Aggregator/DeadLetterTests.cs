@@ -25,7 +25,7 @@ public sealed class DeadLetterTests(Servers servers)
         Bad("bad-marker", null, LogUnderTest.Bytes(new SourceRecord { DayMarker = new DayMarker { Stream = "view-logs" } }));
         var elsewhere = (log.PartitionOf(7) + 1) % log.Partitions;
         var misplaced = LogUnderTest.Bytes(new SourceRecord { ViewLog = TestRows.View(901, content: 7) });
-        log.Produce(Topics.ViewLogs, elsewhere, "7"u8.ToArray(), misplaced);
+        log.Produce(log.Topics.ViewLogs, elsewhere, "7"u8.ToArray(), misplaced);
         expected.Add("wrong-partition");
         await log.ProduceAsync(TestRows.Of(seed: 41, rows: 200, firstId: 1_000));
 
@@ -35,7 +35,7 @@ public sealed class DeadLetterTests(Servers servers)
         var table = await log.Postgres.QueryAsync(
             "select reason from rollup.dead_letter where state = 'open'", row => row.GetString(0), TestContext.Current.CancellationToken);
         Assert.Equal(expected.Order(), table.Order());
-        var topic = log.Read(Topics.ViewLogsDeadLetters);
+        var topic = log.Read(log.Topics.ViewLogsDeadLetters);
         Assert.Equal(expected.Order(), topic.Select(record => Header(record, "dlq-reason")).Order());
         var moved = Assert.Single(topic, record => Header(record, "dlq-reason") == "wrong-partition");
         Assert.Equal(misplaced, moved.Value);
@@ -56,7 +56,7 @@ public sealed class DeadLetterTests(Servers servers)
         void Bad(string reason, string? key, byte[]? value)
         {
             var bytes = key is null ? null : Encoding.ASCII.GetBytes(key);
-            log.Produce(Topics.ViewLogs, bytes is null ? 0 : Partitioner.PartitionOf(bytes, log.Partitions), bytes, value);
+            log.Produce(log.Topics.ViewLogs, bytes is null ? 0 : Partitioner.PartitionOf(bytes, log.Partitions), bytes, value);
             expected.Add(reason);
         }
     }
@@ -67,14 +67,14 @@ public sealed class DeadLetterTests(Servers servers)
         await using var log = await LogUnderTest.StartAsync(servers);
         // With the headers of a dead letter it is more than a producer sends by default.
         var bytes = new byte[999_900];
-        log.Produce(Topics.ViewLogs, 0, "7"u8.ToArray(), bytes);
+        log.Produce(log.Topics.ViewLogs, 0, "7"u8.ToArray(), bytes);
         await log.ProduceAsync(TestRows.Of(seed: 42, rows: 200));
 
         await log.StartAggregatorAsync();
         await log.CaughtUpAsync();
         await log.AssertEqualToProducedAsync();
         Assert.Equal(1, await log.CountAsync("select count(*) from rollup.dead_letter where reason = 'undecodable' and length(value) = 999900"));
-        var told = Assert.Single(log.Read(Topics.ViewLogsDeadLetters));
+        var told = Assert.Single(log.Read(log.Topics.ViewLogsDeadLetters));
         Assert.Null(told.Value);
         Assert.Contains("999900 bytes are too many", Header(told, "dlq-detail"), StringComparison.Ordinal);
     }
@@ -97,7 +97,7 @@ public sealed class DeadLetterTests(Servers servers)
         await log.GroupCaughtUpAsync();
         Assert.Equal(1, await log.CountAsync("select count(*) from rollup.dead_letter"));
         // Once per record of the log, and not again when it is read again.
-        Assert.Equal(2, log.Read(Topics.ViewLogsDeadLetters).Count);
+        Assert.Equal(2, log.Read(log.Topics.ViewLogsDeadLetters).Count);
     }
 
     [Fact]
@@ -116,6 +116,20 @@ public sealed class DeadLetterTests(Servers servers)
         await log.AssertEqualToProducedAsync();
         Assert.Equal(1, await log.CountAsync("select row_id from rollup.dead_letter where state = 'redriven' and decided_by = 'aggregator'"));
         Assert.Equal(2, await log.CountAsync("select row_id from rollup.dead_letter where state = 'open'"));
+    }
+
+    [Fact]
+    public async Task With_a_prefix_a_letter_names_the_topic_of_its_own_deployment()
+    {
+        await using var log = await LogUnderTest.StartAsync(servers, topicPrefix: "team-b.");
+        log.Produce(log.Topics.ViewLogs, log.PartitionOf(7), "7"u8.ToArray(), LogUnderTest.Bytes(new SourceRecord { AdView = TestRows.Ad(1, content: 7) }));
+        await log.StartAggregatorAsync();
+        await log.CaughtUpAsync();
+
+        var letter = Assert.Single(log.Read("team-b.view-logs.v1.dlq"));
+        Assert.Equal("team-b.view-logs.v1", Header(letter, "dlq-topic"));
+        Assert.Equal("an ad view in team-b.view-logs.v1", Header(letter, "dlq-detail"));
+        Assert.Equal("view-logs", await log.Postgres.ScalarAsync("select stream from rollup.dead_letter", TestContext.Current.CancellationToken));
     }
 
     private static string Header(Confluent.Kafka.Message<byte[], byte[]> record, string name) => Encoding.UTF8.GetString(record.Headers.GetLastBytes(name));

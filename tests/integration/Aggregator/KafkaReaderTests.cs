@@ -16,7 +16,7 @@ public sealed class KafkaReaderTests(Servers servers)
         using var telemetry = new AggregatorTelemetry(TimeProvider.System, NullLogger<AggregatorTelemetry>.Instance);
         using var clock = new HeldClock();
         var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap };
-        using var reader = new KafkaReader(options, KafkaLog.Group, telemetry, new KafkaHealth(new Readiness(), telemetry, TimeProvider.System), clock);
+        using var reader = new KafkaReader(options, options.Topics.LiveGroup, telemetry, new KafkaHealth(options, new Readiness(), telemetry, TimeProvider.System), clock);
         reader.Open();
         // The client joins on its own threads; the reader, held by its clock, has not heard of the assignment.
         await LogUnderTest.UntilAsync(() => Task.FromResult(log.GroupIsAssigned()), () => Task.FromResult("the group has no assignment"));
@@ -38,7 +38,7 @@ public sealed class KafkaReaderTests(Servers servers)
         await using var log = await LogUnderTest.StartAsync(servers);
         using var telemetry = new AggregatorTelemetry(TimeProvider.System, NullLogger<AggregatorTelemetry>.Instance);
         var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap };
-        using var reader = new KafkaReader(options, KafkaLog.Group, telemetry, new KafkaHealth(new Readiness(), telemetry, TimeProvider.System), TimeProvider.System);
+        using var reader = new KafkaReader(options, options.Topics.LiveGroup, telemetry, new KafkaHealth(options, new Readiness(), telemetry, TimeProvider.System), TimeProvider.System);
         reader.Open();
         Assert.IsType<Assigned>(await reader.Events.ReadAsync(Token).AsTask().WaitAsync(LogUnderTest.Patience, Token));
 

@@ -64,7 +64,7 @@ public sealed class LetterDecisionTests(Servers servers)
         var row = TestRows.View(1, seconds: 40);
         log.Produce(row);
         // Made by hand: in a wrong partition, and without a creator behind the row that was counted.
-        log.Produce(Topics.ViewLogs, (log.PartitionOf(7) + 1) % log.Partitions, "7"u8.ToArray(), LogUnderTest.Bytes(new SourceRecord { ViewLog = row }));
+        log.Produce(log.Topics.ViewLogs, (log.PartitionOf(7) + 1) % log.Partitions, "7"u8.ToArray(), LogUnderTest.Bytes(new SourceRecord { ViewLog = row }));
         log.Produce(Without(row));
         await log.CaughtUpAsync();
         await DiscardAsync(log, "wrong-partition");
@@ -91,12 +91,14 @@ public sealed class LetterDecisionTests(Servers servers)
         Assert.Equal("1 1 40", await SealedAsync(log, attempt: 1));
     }
 
-    [Fact]
-    public async Task Bytes_that_are_no_row_are_sent_again_and_if_they_are_still_bad_they_are_a_new_letter()
+    [Theory]
+    [InlineData("")]
+    [InlineData("team-b.")]
+    public async Task Bytes_that_are_no_row_are_sent_again_and_if_they_are_still_bad_they_are_a_new_letter(string topicPrefix)
     {
-        await using var log = await LogUnderTest.StartAsync(servers);
+        await using var log = await LogUnderTest.StartAsync(servers, topicPrefix: topicPrefix);
         await log.StartAggregatorAsync();
-        log.Produce(Topics.ViewLogs, 2, "key"u8.ToArray(), "hello"u8.ToArray());
+        log.Produce(log.Topics.ViewLogs, 2, "key"u8.ToArray(), "hello"u8.ToArray());
         await log.CaughtUpAsync();
         var id = await log.CountAsync("select id from rollup.dead_letter");
         await SendAsync(log, CommandKind.RedriveDeadLetter, id);
@@ -113,7 +115,7 @@ public sealed class LetterDecisionTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers);
         await log.StartAggregatorAsync();
-        log.Produce(Topics.ViewLogs, 2, "key"u8.ToArray(), "hello"u8.ToArray());
+        log.Produce(log.Topics.ViewLogs, 2, "key"u8.ToArray(), "hello"u8.ToArray());
         await log.CaughtUpAsync();
         // As a producer with higher limits may have sent it.
         await log.Postgres.ExecuteAsync("update rollup.dead_letter set value = convert_to(repeat('x', 2000000), 'UTF8')", Token);
@@ -150,7 +152,7 @@ public sealed class LetterDecisionTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers);
         await log.StartAggregatorAsync();
-        log.Produce(Topics.ViewLogs, log.PartitionOf(7), "7"u8.ToArray(), LogUnderTest.Bytes(new SourceRecord { AdView = TestRows.Ad(5) }));
+        log.Produce(log.Topics.ViewLogs, log.PartitionOf(7), "7"u8.ToArray(), LogUnderTest.Bytes(new SourceRecord { AdView = TestRows.Ad(5) }));
         await log.CaughtUpAsync();
         log.Produce(TestRows.View(5));
         await log.CaughtUpAsync();
@@ -172,7 +174,7 @@ public sealed class LetterDecisionTests(Servers servers)
 
     private static async Task SendAsync(LogUnderTest log, CommandKind kind, long letter)
     {
-        using var producer = new ControlProducer(log.Broker.Bootstrap, TimeProvider.System);
+        using var producer = new ControlProducer(log.Broker.Bootstrap, log.Topics, "test", TimeProvider.System);
         await producer.SendAsync(new ControlCommand(kind, TestRows.Day, "alice", "a test row", Letter: letter), Token);
     }
 
@@ -183,13 +185,13 @@ public sealed class LetterDecisionTests(Servers servers)
     private static Task UntilAsync(LogUnderTest log, string sql) =>
         LogUnderTest.UntilAsync(async () => await log.Postgres.ScalarAsync(sql, Token) is true, () => Task.FromResult($"never: {sql}"));
 
-    private static List<ControlCommand> Commands(LogUnderTest log) => [.. log.Read(Topics.Commands).Select(record => ControlJson.Deserialize<ControlCommand>(record.Value))];
+    private static List<ControlCommand> Commands(LogUnderTest log) => [.. log.Read(log.Topics.Commands).Select(record => ControlJson.Deserialize<ControlCommand>(record.Value))];
 
     private static async Task<ControlEvent> EventAsync(LogUnderTest log, EventKind kind)
     {
         ControlEvent? found = null;
         await LogUnderTest.UntilAsync(
-            () => Task.FromResult((found = log.Read(Topics.Events).Select(record => ControlJson.Deserialize<ControlEvent>(record.Value)).FirstOrDefault(happened => happened.Kind == kind)) is not null),
+            () => Task.FromResult((found = log.Read(log.Topics.Events).Select(record => ControlJson.Deserialize<ControlEvent>(record.Value)).FirstOrDefault(happened => happened.Kind == kind)) is not null),
             () => Task.FromResult($"no event {kind}"));
         return found!;
     }

@@ -38,12 +38,17 @@ internal sealed class LogUnderTest : IAsyncDisposable
 
     public PostgresDatabase Postgres { get; }
 
+    /// <summary>Prefix of every topic, group and client id. Default none.</summary>
+    public string TopicPrefix { get; private init; } = "";
+
+    public Topics Topics => new(TopicPrefix);
+
     public int Partitions { get; private init; }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <param name="postgres">Null for a database of its own.</param>
-    public static async Task<LogUnderTest> StartAsync(Servers servers, int partitions = 4, PostgresDatabase? postgres = null)
+    public static async Task<LogUnderTest> StartAsync(Servers servers, int partitions = 4, PostgresDatabase? postgres = null, string topicPrefix = "")
     {
         var state = servers.NewStateDirectory();
         var database = postgres ?? await servers.NewPostgresDatabaseAsync();
@@ -53,8 +58,9 @@ internal sealed class LogUnderTest : IAsyncDisposable
               advertisement_id bigint, watch_seconds int, completed boolean);
             """, Token);
         var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, Token);
-        await KafkaTopics.EnsureAsync(broker.Bootstrap, Topics.All(partitions).Where(topic => topic.Name is Topics.ViewLogs or Topics.AdViews));
-        return new LogUnderTest(state, broker, database, ownsPostgres: postgres is null) { Partitions = partitions };
+        var log = new LogUnderTest(state, broker, database, ownsPostgres: postgres is null) { Partitions = partitions, TopicPrefix = topicPrefix };
+        await log.CreateTopicsAsync();
+        return log;
     }
 
     /// <summary>Starts an aggregator; waits until it is ready unless it is expected not to be.</summary>
@@ -63,6 +69,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
     {
         var settings = new ServiceSettings(Broker.Bootstrap, "", Postgres.ConnectionString)
         {
+            TopicPrefix = TopicPrefix,
             Environment = environment.ToDictionary(entry => entry.Name, entry => entry.Value),
         };
         var service = ServiceProcess.Aggregator(settings, State, TimeProvider.System, name: name);
@@ -85,8 +92,8 @@ internal sealed class LogUnderTest : IAsyncDisposable
     public async Task RecreateTopicsAsync()
     {
         using var admin = Admin();
-        await admin.DeleteTopicsAsync(SourceStreams.All.Select(SourceStreams.Topic));
-        await KafkaTopics.EnsureAsync(Broker.Bootstrap, Topics.All(Partitions).Where(topic => topic.Name is Topics.ViewLogs or Topics.AdViews));
+        await admin.DeleteTopicsAsync(Topics.Data);
+        await CreateTopicsAsync();
     }
 
     public async Task AddPartitionsAsync(string topic, int partitions)
@@ -103,7 +110,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
     public void Produce(DayMarker marker)
     {
         Assert.True(SourceStreams.TryParse(marker.Stream, out var stream));
-        for (var partition = 0; partition < Partitions; partition++) Produce(stream.Topic(), partition, null, Bytes(new SourceRecord { DayMarker = marker }));
+        for (var partition = 0; partition < Partitions; partition++) Produce(Topics.Of(stream), partition, null, Bytes(new SourceRecord { DayMarker = marker }));
     }
 
     public void Produce(string topic, int partition, byte[]? key, byte[]? value) =>
@@ -161,14 +168,14 @@ internal sealed class LogUnderTest : IAsyncDisposable
     /// <summary>Sets the group's offset of every partition, as an operator does while no member is up.</summary>
     public void SetGroup(Func<long, long> offsetOfEnd)
     {
-        using var consumer = Consumer(KafkaLog.Group);
+        using var consumer = Consumer(Topics.LiveGroup);
         consumer.Commit(Ends().Select(end => new TopicPartitionOffset(end.Key, offsetOfEnd(end.Value))));
     }
 
     /// <summary>Sets the group to the first record at or after a time in every partition, as an operator does while no member is up.</summary>
     public void SetGroupTo(DateTimeOffset time)
     {
-        using var consumer = Consumer(KafkaLog.Group);
+        using var consumer = Consumer(Topics.LiveGroup);
         consumer.Commit(consumer.OffsetsForTimes(
             Ends().Keys.Select(partition => new TopicPartitionTimestamp(partition, new Timestamp(time))), Patience)
             .Select(found => found.Offset.Value >= 0 ? found : new TopicPartitionOffset(found.TopicPartition, Ends()[found.TopicPartition])));
@@ -181,13 +188,13 @@ internal sealed class LogUnderTest : IAsyncDisposable
     public bool GroupIsAssigned()
     {
         using var admin = Admin();
-        return admin.ListGroup(KafkaLog.Group, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
+        return admin.ListGroup(Topics.LiveGroup, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
     }
 
     public bool GroupHasMembers()
     {
         using var admin = Admin();
-        return admin.ListGroup(KafkaLog.Group, Patience) is { Members.Count: > 0 };
+        return admin.ListGroup(Topics.LiveGroup, Patience) is { Members.Count: > 0 };
     }
 
     /// <summary>Every record of a topic with one partition.</summary>
@@ -268,23 +275,26 @@ internal sealed class LogUnderTest : IAsyncDisposable
         Directory.Delete(DevBrokerServer.DataDirectory(State), recursive: true);
     }
 
+    private Task CreateTopicsAsync() =>
+        KafkaTopics.EnsureAsync(Broker.Bootstrap, "test", Topics.All(Partitions).Where(topic => Topics.Data.Contains(topic.Name)));
+
     private void Produce(SourceStream stream, long content, SourceRecord record)
     {
         var key = Encoding.ASCII.GetBytes(content.ToString(CultureInfo.InvariantCulture));
-        Produce(stream.Topic(), PartitionOf(content), key, Bytes(record));
+        Produce(Topics.Of(stream), PartitionOf(content), key, Bytes(record));
     }
 
     private Dictionary<TopicPartition, long> Ends()
     {
         using var consumer = Consumer("looker");
         return SourceStreams.All
-            .SelectMany(stream => Enumerable.Range(0, Partitions).Select(partition => new TopicPartition(stream.Topic(), partition)))
+            .SelectMany(stream => Enumerable.Range(0, Partitions).Select(partition => new TopicPartition(Topics.Of(stream), partition)))
             .ToDictionary(partition => partition, partition => consumer.QueryWatermarkOffsets(partition, Patience).High.Value);
     }
 
     private List<TopicPartitionOffset> Committed(IEnumerable<TopicPartition> partitions)
     {
-        using var consumer = Consumer(KafkaLog.Group);
+        using var consumer = Consumer(Topics.LiveGroup);
         return consumer.Committed(partitions, Patience);
     }
 

@@ -230,12 +230,12 @@ public sealed class OwnershipTests(Servers servers)
         await using (var before = await LogUnderTest.StartAsync(servers, postgres: postgres))
         {
             await before.ProduceAsync(TestRows.Of(seed: 31, rows: 2_000));
-            before.Produce(Topics.ViewLogs, 0, null, "bad"u8.ToArray());
+            before.Produce(before.Topics.ViewLogs, 0, null, "bad"u8.ToArray());
             await using var aggregator = await before.StartAggregatorAsync();
             await before.CaughtUpAsync();
         }
         await using var after = await LogUnderTest.StartAsync(servers, postgres: postgres);
-        after.Produce(Topics.ViewLogs, 0, null, "bad"u8.ToArray());
+        after.Produce(after.Topics.ViewLogs, 0, null, "bad"u8.ToArray());
         await after.ProduceAsync(TestRows.Of(seed: 31, rows: 2_000) with { Ads = [] });
         await after.ProduceAsync(new TestRows(TestRows.Of(seed: 32, rows: 100, firstId: 500_000).Views, []));
         await after.StartAggregatorAsync();

@@ -78,7 +78,7 @@ public sealed class SealTests(Servers servers)
         await log.StartAggregatorAsync();
         await log.CaughtUpAsync();
         IReadOnlyList<Confluent.Kafka.Message<byte[], byte[]>> events = [];
-        await LogUnderTest.UntilAsync(() => Task.FromResult((events = log.Read(Topics.Events)).Count > 0), () => Task.FromResult("no event"));
+        await LogUnderTest.UntilAsync(() => Task.FromResult((events = log.Read(log.Topics.Events)).Count > 0), () => Task.FromResult("no event"));
         var happened = ControlJson.Deserialize<ControlEvent>(events[0].Value);
         Assert.Equal((EventKind.DaySealed, TestRows.Day, "aggregator"), (happened.Kind, happened.Day, happened.Source));
     }

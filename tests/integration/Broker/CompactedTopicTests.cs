@@ -12,7 +12,8 @@ public sealed class CompactedTopicTests(Servers servers) : BrokerTest(servers)
     public async Task The_cursors_do_not_grow_with_the_pages_and_the_newest_of_each_is_read()
     {
         const int Pages = 20_000;
-        var spec = Topics.All(1).Single(topic => topic.Name == Topics.IngestCursors);
+        var topics = new Topics("");
+        var spec = topics.All(1).Single(topic => topic.Name == topics.IngestCursors);
         await CreateTopic(spec.Name, spec.Partitions, new(spec.Configs));
         using (var producer = Producer())
         {
@@ -23,7 +24,7 @@ public sealed class CompactedTopicTests(Servers servers) : BrokerTest(servers)
         await Until(() => ReadAll(spec.Name).Count < Pages / 2);
 
         await Restart(kill: true);
-        var cursors = CursorTopic.Read(Broker.Bootstrap);
+        var cursors = CursorTopic.Read(Broker.Bootstrap, topics);
         foreach (var newest in (int[])[Pages - 2, Pages - 1]) Assert.Equal(Cursor(newest), cursors.CursorOf(StreamOf(newest)));
         Assert.Equal(Pages - 1, ReadAll(spec.Name)[^1].Offset.Value);
     }

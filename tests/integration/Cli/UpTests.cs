@@ -29,7 +29,7 @@ public sealed class UpTests(Servers servers) : IAsyncDisposable
         // Other terminals find it.
         var (envExit, variables) = await CommandProcess.RunAsync(state.Root, "env");
         Assert.Equal(0, envExit);
-        foreach (var name in new[] { "SETTLEMENT_API=http://", "SETTLEMENT_TOKEN=eyJ", "KAFKA_BOOTSTRAP=", "MYSQL_HOST=", "MYSQL_PORT=", "MYSQL_USER=", "MYSQL_PASSWORD=", "MYSQL_DATABASE=", "PGHOST=", "PGPORT=", "PGUSER=", "PGPASSWORD=", "PGDATABASE=" })
+        foreach (var name in new[] { "SETTLEMENT_API=http://", "SETTLEMENT_TOKEN=eyJ", "KAFKA_BOOTSTRAP=", "TOPIC_PREFIX=''", "MYSQL_HOST=", "MYSQL_PORT=", "MYSQL_USER=", "MYSQL_PASSWORD=", "MYSQL_DATABASE=", "PGHOST=", "PGPORT=", "PGUSER=", "PGPASSWORD=", "PGDATABASE=" })
             Assert.Contains(name, variables, StringComparison.Ordinal);
         var (statusExit, status) = await CommandProcess.RunAsync(state.Root, "status --json");
         Assert.Equal(0, statusExit);

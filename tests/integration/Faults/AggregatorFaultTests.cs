@@ -35,13 +35,13 @@ public sealed class AggregatorFaultTests(Servers servers)
         await log.ProduceAsync(TestRows.Of(seed: 103, rows: 300, firstId: 100));
         await using (var killed = AggregatorRun.Start(log, new Points { BeforeCommit = chunk => chunk.DeadLetters.Count > 0 ? throw new KilledException() : Task.CompletedTask }))
             await killed.DiedAsync();
-        Assert.Single(log.Read(Topics.ViewLogsDeadLetters));
+        Assert.Single(log.Read(log.Topics.ViewLogsDeadLetters));
         Assert.Equal(0, await log.CountAsync("select count(*) from rollup.dead_letter"));
 
         await using var next = AggregatorRun.Start(log);
         await log.CaughtUpAsync();
         // Flushed again, for nobody knew: twice in the topic, where it is read by people, once in the table, where it blocks the day.
-        Assert.Equal(2, log.Read(Topics.ViewLogsDeadLetters).Count);
+        Assert.Equal(2, log.Read(log.Topics.ViewLogsDeadLetters).Count);
         Assert.Equal(1, await log.CountAsync("select count(*) from rollup.dead_letter where state = 'open'"));
         await log.AssertEqualToProducedAsync();
     }
@@ -58,7 +58,7 @@ public sealed class AggregatorFaultTests(Servers servers)
 
         await using var next = AggregatorRun.Start(log);
         await log.CaughtUpAsync();
-        Assert.Single(log.Read(Topics.ViewLogsDeadLetters));
+        Assert.Single(log.Read(log.Topics.ViewLogsDeadLetters));
         Assert.Equal(1, await log.CountAsync("select count(*) from rollup.dead_letter where state = 'open'"));
     }
 

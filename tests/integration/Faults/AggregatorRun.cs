@@ -33,7 +33,7 @@ internal sealed class AggregatorRun : IAsyncDisposable
     {
         Points = points;
         var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
-        _events = new ControlProducer(options.KafkaBootstrap, time);
+        _events = new ControlProducer(options.KafkaBootstrap, options.Topics, "aggregator", time);
         _deadLetters = new DeadLetterTopics(options, time);
         _telemetry = new AggregatorTelemetry(time, NullLogger<AggregatorTelemetry>.Instance);
         _log = new KafkaLog(options, _events, _deadLetters, _telemetry, outages, Readiness, time);
@@ -49,7 +49,13 @@ internal sealed class AggregatorRun : IAsyncDisposable
 
     /// <param name="time">The service's clock; null for the machine's.</param>
     public static AggregatorRun Start(LogUnderTest log, Points? points = null, TimeProvider? time = null) => new(
-        new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap, Postgres = log.Postgres.ConnectionString, ChunkTime = TimeSpan.FromMilliseconds(20) },
+        new AggregatorOptions
+        {
+            KafkaBootstrap = log.Broker.Bootstrap,
+            TopicPrefix = log.TopicPrefix,
+            Postgres = log.Postgres.ConnectionString,
+            ChunkTime = TimeSpan.FromMilliseconds(20),
+        },
         points ?? new Points(), time ?? TimeProvider.System);
 
     /// <summary>Waits until the loop was killed at its point.</summary>
@@ -157,7 +163,7 @@ internal sealed class FaultyStore(IRollupStore inner, Points points) : IRollupSt
 {
     public Task PrepareAsync(CancellationToken cancel) => inner.PrepareAsync(cancel);
 
-    public Task RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel) =>
+    public Task<IReadOnlyDictionary<SourceStream, int>> RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel) =>
         inner.RememberPartitionsAsync(partitions, cancel);
 
     public Task<Eligibility> RulesAsync(CancellationToken cancel) => inner.RulesAsync(cancel);

@@ -59,7 +59,7 @@ public sealed class BrokerFaultTests(Servers servers)
             () => Task.FromResult("ingest has not tried again"));
         await LimitFilesAsync(stage.Broker, "unlimited");
         await run.BecameAsync("active");
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 20_000);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 20_000);
         Assert.Equal(await stage.Source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
     }
 

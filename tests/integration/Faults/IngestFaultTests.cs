@@ -24,11 +24,11 @@ public sealed class IngestFaultTests(Servers servers)
         await stage.Source.AddViewsAsync(300);
         var points = new IngestPoints { BeforeSave = (_, record) => Throw(record is StreamCursor { HighestId: > 0 }) };
         await using (var killed = IngestRun.Start(stage.Options, points)) await killed.DiedAsync();
-        Assert.Equal(300, (await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 300)).Count);
+        Assert.Equal(300, (await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 300)).Count);
 
         await using var next = IngestRun.Start(stage.Options);
         // The whole page again: the cursor had not moved.
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 600);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 600);
         Assert.All(views.GroupBy(record => record.Id), row => Assert.Equal(2, row.Count()));
     }
 
@@ -48,7 +48,7 @@ public sealed class IngestFaultTests(Servers servers)
         Assert.Equal(0, saved);
 
         await using var next = IngestRun.Start(stage.Options);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 300);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 300);
         Assert.Equal(300, views.Select(record => record.Id).Distinct().Count());
     }
 
@@ -75,7 +75,7 @@ public sealed class IngestFaultTests(Servers servers)
         await stage.Source.AddViewsAsync(40);
 
         await using var next = IngestRun.Start(stage.Options);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Id != 0) >= 140 && records.Count(record => record.Marker is not null) >= 17);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Id != 0) >= 140 && records.Count(record => record.Marker is not null) >= 17);
         var markers = views.Where(record => record.Marker is not null).ToList();
         // The same marker everywhere, in some partitions twice; a seal is taken once.
         Assert.Equal((1, 100L), Assert.Single(markers.Select(record => (record.Marker!.Attempt, record.Marker.Rows)).Distinct()));
@@ -134,7 +134,7 @@ public sealed class IngestFaultTests(Servers servers)
         await run.BecameAsync("active");
         await stage.Source.AddViewsAsync(10);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         Assert.Equal(20, views.First(record => record.Marker is not null).Marker!.Rows);
         Assert.False(reading.IsCompleted);
         await stage.Source.ExecuteAsync($"kill query {dump.ServerThread}", Token);
@@ -159,7 +159,7 @@ public sealed class IngestFaultTests(Servers servers)
         var log = new RecordedLog<IngestTelemetry>();
         await using var run = IngestRun.Start(stage.Options, points, log: log);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        await stage.ReadAsync(Topics.AdViews, records => records.Count(record => record.Marker is not null) == 12);
+        await stage.ReadAsync(stage.Topics.AdViews, records => records.Count(record => record.Marker is not null) == 12);
         await stage.SendAsync(CommandKind.RepairDay, SourceSql.Day);
         await LogUnderTest.UntilAsync(
             async () => await stage.Source.NumberAsync(
@@ -172,7 +172,7 @@ public sealed class IngestFaultTests(Servers servers)
         await log.SaidAsync(103);
         await LogUnderTest.UntilAsync(async () => await HolderAsync(stage) is not 0 and var next && next != holder, () => Task.FromResult("nobody took the lock"));
         await ExecuteAsync(locker, "unlock tables");
-        var ads = await stage.ReadAsync(Topics.AdViews, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
+        var ads = await stage.ReadAsync(stage.Topics.AdViews, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
         Assert.Equal(24, ads.Count(record => record.Marker is not null));
     }
 
@@ -184,7 +184,7 @@ public sealed class IngestFaultTests(Servers servers)
         var log = new RecordedLog<IngestTelemetry>();
         await using var run = IngestRun.Start(stage.Options, log: log);
         // Once a round has been gone, the lock's connection asks nothing of the table for 30 s.
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 1);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 1);
         await using var locker = await LockerAsync(stage);
         await ExecuteAsync(locker, "lock tables daily_member_view_log write");
         var holder = await HolderAsync(stage);
@@ -203,7 +203,7 @@ public sealed class IngestFaultTests(Servers servers)
             () => Task.FromResult($"it was heard {asked.Count} times"));
         await ExecuteAsync(locker, "unlock tables");
         await stage.Source.AddViewsAsync(10);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 11);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 11);
         Assert.Equal((holder, 0), (await HolderAsync(stage), log.Times(103)));
     }
 
@@ -218,7 +218,7 @@ public sealed class IngestFaultTests(Servers servers)
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
         await log.SaidAsync(119);
         await stage.Source.AddViewsAsync(10);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Id > 10) == 10);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Id > 10) == 10);
         Assert.Equal((20, 12), (views.Count(record => record.Id != 0), views.Count(record => record.Marker is not null)));
         Assert.Equal((2, 0), (log.Times(119), log.Times(104)));
         LoopbackPorts.Return(nowhere);
@@ -232,10 +232,10 @@ public sealed class IngestFaultTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await using var run = IngestRun.Start(With(stage.Options, options => options.SafetyLag = TimeSpan.FromMilliseconds(500)), time: new WrongClock(TimeSpan.FromHours(hours)));
         await stage.Source.AddViewsAsync(10);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 10);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 10);
         var before = await NowAsync(stage);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         var marker = views.First(record => record.Marker is not null).Marker!;
         Assert.InRange(marker.Cutoff, before, await NowAsync(stage));
         Assert.Equal(10, marker.Rows);
@@ -246,13 +246,13 @@ public sealed class IngestFaultTests(Servers servers)
     {
         await stage.Source.AddViewsAsync(1);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "day/2026-11-21"));
+        await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Any(record => record.Key == "day/2026-11-21"));
         await points.RoundsAsync(10);
     }
 
     private static async Task AssertBothAreInTheFirstMarkerAsync(IngestStage stage, long lateId)
     {
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         Assert.Equal(2, views.First(record => record.Marker is not null).Marker!.Rows);
         Assert.Equal(2, views.Where(record => record.Id != 0).Select(record => record.Id).Distinct().Count());
         // It committed last and has the earlier time: a cursor over (updated_at, id) would have passed it.
@@ -265,7 +265,7 @@ public sealed class IngestFaultTests(Servers servers)
         for (var partition = 0; partition < partitions; partition++)
         {
             await producer.ProduceAsync(
-                new TopicPartition(Topics.ViewLogs, partition), new Message<Null, byte[]> { Value = new SourceRecord { DayMarker = marker }.ToByteArray() }, Token);
+                new TopicPartition(stage.Topics.ViewLogs, partition), new Message<Null, byte[]> { Value = new SourceRecord { DayMarker = marker }.ToByteArray() }, Token);
         }
     }
 
@@ -278,7 +278,7 @@ public sealed class IngestFaultTests(Servers servers)
     }
 
     /// <returns>The connection that holds the lock; 0 for none.</returns>
-    private static Task<long> HolderAsync(IngestStage stage) => stage.Source.NumberAsync($"select coalesce(is_used_lock('{MySqlSettings.NameOfLock(stage.Source.Name)}'), 0)");
+    private static Task<long> HolderAsync(IngestStage stage) => stage.Source.NumberAsync($"select coalesce(is_used_lock('{MySqlSettings.NameOfLock("", stage.Source.Name)}'), 0)");
 
     private static Task<long> NowAsync(IngestStage stage) => stage.Source.NumberAsync("select timestampdiff(microsecond, '1970-01-01', now(6))");
 

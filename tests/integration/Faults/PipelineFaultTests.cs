@@ -70,7 +70,7 @@ public sealed class PipelineFaultTests(Servers servers)
         await LogUnderTest.UntilAsync(
             async () => await NumberAsync(stack, "select sum(next_offset) from rollup.progress where stream = 'view-logs'") >= read + 10,
             () => Task.FromResult("the touched rows were not read again"));
-        using (var producer = new ControlProducer(stack.Broker.Bootstrap, TimeProvider.System))
+        using (var producer = new ControlProducer(stack.Broker.Bootstrap, stack.Topics, "test", TimeProvider.System))
             await producer.SendAsync(new ControlCommand(CommandKind.RepairDay, Day, "test"), Token);
         await PostedAsync(stack, attempt: 2);
 

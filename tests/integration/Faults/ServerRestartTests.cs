@@ -67,7 +67,7 @@ public sealed class ServerRestartTests(Servers servers)
         await server.StartAgainAsync();
         await server.WaitUntilReadyAsync(Token);
 
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 500);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 500);
         Assert.Equal(await source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
         Assert.All(views, record => Assert.NotEqual(0, record.Record.ViewLog.CreatorId));
     }

@@ -17,11 +17,11 @@ public sealed class TopicFaultTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers);
         await log.ProduceAsync(TestRows.Of(seed: 131, rows: 500));
-        log.Produce(Topics.ViewLogs, 0, null, "bad"u8.ToArray());
+        log.Produce(log.Topics.ViewLogs, 0, null, "bad"u8.ToArray());
         await using (AggregatorRun.Start(log)) await log.GroupCaughtUpAsync();
         await log.RecreateTopicsAsync();
         // The same offset, another record: a dead letter of its own.
-        log.Produce(Topics.ViewLogs, 0, null, "worse"u8.ToArray());
+        log.Produce(log.Topics.ViewLogs, 0, null, "worse"u8.ToArray());
         await log.ProduceAsync(TestRows.Of(seed: 132, rows: 2_000, firstId: 10_000));
         await using var next = AggregatorRun.Start(log);
         await log.GroupCaughtUpAsync();
@@ -33,11 +33,11 @@ public sealed class TopicFaultTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers);
         await log.ProduceAsync(TestRows.Of(seed: 134, rows: 500));
-        log.Produce(Topics.ViewLogs, 0, null, "bad"u8.ToArray());
+        log.Produce(log.Topics.ViewLogs, 0, null, "bad"u8.ToArray());
         await using var run = AggregatorRun.Start(log);
         await log.GroupCaughtUpAsync();
         await log.RecreateTopicsAsync();
-        log.Produce(Topics.ViewLogs, 0, null, "worse"u8.ToArray());
+        log.Produce(log.Topics.ViewLogs, 0, null, "worse"u8.ToArray());
         await log.Flushed();
         await LogUnderTest.UntilAsync(async () => await log.CountAsync("select min(incarnation) from rollup.progress") == 2, () => Task.FromResult("the new topics were not noticed"));
         await log.ProduceAsync(TestRows.Of(seed: 135, rows: 2_000, firstId: 10_000));
@@ -53,11 +53,11 @@ public sealed class TopicFaultTests(Servers servers)
         {
             await log.ProduceAsync(TestRows.Of(seed: 133, rows: 500));
             await log.GroupCaughtUpAsync();
-            await log.AddPartitionsAsync(Topics.ViewLogs, MorePartitions);
+            await log.AddPartitionsAsync(log.Topics.ViewLogs, MorePartitions);
             // As a producer sends it that knows the new count: to a partition that is not the content's.
             var moved = Enumerable.Range(1, 200).First(content => PartitionOfMore(content) < log.Partitions && PartitionOfMore(content) != log.PartitionOf(content));
             log.Produce(
-                Topics.ViewLogs, PartitionOfMore(moved), Encoding.ASCII.GetBytes($"{moved}"), new SourceRecord { ViewLog = TestRows.View(90_000, moved) }.ToByteArray());
+                log.Topics.ViewLogs, PartitionOfMore(moved), Encoding.ASCII.GetBytes($"{moved}"), new SourceRecord { ViewLog = TestRows.View(90_000, moved) }.ToByteArray());
             await log.Flushed();
             await LogUnderTest.UntilAsync(
                 async () => await log.CountAsync("select count(*) from rollup.dead_letter where state = 'open' and reason = 'wrong-partition'") == 1,

@@ -13,6 +13,7 @@ namespace StreamSettlement.IntegrationTests.Hosting;
 public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers)
 {
     private const string Service = "test";
+    private static readonly Topics Topics = new("");
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -27,7 +28,7 @@ public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers)
         await desk.NextAsync(stopping);
 
         // Members are given partitions in the order of their names: this one takes them all.
-        using (var other = Consumer($"{Service}-control", config => config.ClientId = "a"))
+        using (var other = Consumer(Topics.ControlGroup(Service), config => config.ClientId = "a"))
         {
             other.Subscribe([Topics.Commands, Topics.Events]);
             ConsumeResult<string?, string> record;
@@ -54,7 +55,7 @@ public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers)
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton<Outages>();
         builder.Services.AddSingleton(desk);
-        builder.Services.AddControlTopics(Broker.Bootstrap, Service, consumers => consumers.AddConsumer<DeskConsumer>());
+        builder.Services.AddControlTopics(Broker.Bootstrap, Topics, Service, consumers => consumers.AddConsumer<DeskConsumer>());
         return builder.Build();
     }
 

@@ -24,7 +24,7 @@ public sealed class AlarmTests(Servers servers)
         Assert.InRange(ahead.Highest, 3_500, 3_601);
         // A row of now passes it.
         await stage.Source.AddViewsAsync(1, contents: 3);
-        Assert.Equal([2L], (await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 1)).Select(record => record.Id));
+        Assert.Equal([2L], (await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 1)).Select(record => record.Id));
     }
 
     [Fact]
@@ -44,7 +44,7 @@ public sealed class AlarmTests(Servers servers)
         Assert.InRange(unproved.Highest, 10, 3_600);
         Assert.Equal(0, points.Published);
         Volatile.Write(ref stale, false);
-        Assert.Single(await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 1));
+        Assert.Single(await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 1));
     }
 
     /// <summary>The highest value of a gauge of any ingest in this process: tests that run beside this one show nothing there.</summary>

@@ -18,7 +18,7 @@ public sealed class IngestLoopTests(Servers servers)
         await stage.Source.AddAdsAsync(200);
         await using (IngestRun.Start(With(stage.Options, options => options.PageRows = 70)))
         {
-            var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 900);
+            var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 900);
             Assert.Equal((await stage.Source.IdsInOrderAsync("daily_member_view_log")).Order(), views.Select(record => record.Id).Order());
             Assert.All(views, record =>
             {
@@ -30,13 +30,13 @@ public sealed class IngestLoopTests(Servers servers)
             });
             // Within a partition in the order of the stream.
             Assert.All(views.GroupBy(record => record.Partition), partition => Assert.Equal(partition.Select(record => record.Id).Order(), partition.Select(record => record.Id)));
-            Assert.Equal(200, (await stage.ReadAsync(Topics.AdViews, records => records.Count >= 200)).Select(record => record.Id).Distinct().Count());
+            Assert.Equal(200, (await stage.ReadAsync(stage.Topics.AdViews, records => records.Count >= 200)).Select(record => record.Id).Distinct().Count());
         }
         // What was acknowledged is not read again.
         await using (IngestRun.Start(stage.Options))
         {
             await stage.Source.AddViewsAsync(1);
-            var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count > 900);
+            var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count > 900);
             Assert.Equal(901, views.Select(record => record.Id).Distinct().Count());
         }
     }
@@ -52,7 +52,7 @@ public sealed class IngestLoopTests(Servers servers)
         await using var run = IngestRun.Start(stage.Options);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
 
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 400 + 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 400 + 12);
         var markers = views.Where(record => record.Marker is not null).ToList();
         Assert.Equal(Enumerable.Range(0, 12), markers.Select(record => record.Partition).Order());
         Assert.Single(markers.Select(record => record.Marker).Distinct());
@@ -68,10 +68,10 @@ public sealed class IngestLoopTests(Servers servers)
         Assert.All(views.GroupBy(record => record.Partition), partition => Assert.NotNull(partition.MaxBy(record => record.Offset)!.Marker));
         Assert.All(markers, record => Assert.Null(record.Key));
 
-        var ads = await stage.ReadAsync(Topics.AdViews, records => records.Count >= 12);
+        var ads = await stage.ReadAsync(stage.Topics.AdViews, records => records.Count >= 12);
         Assert.All(ads, record => Assert.Equal((0L, 0UL, 0L, "ad-views"), (record.Marker!.Rows, record.Marker.IdSum, record.Marker.WatchSeconds, record.Marker.Stream)));
 
-        var cursors = await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "day/2026-11-21" && record.Json<DayRecord>().State == DayState.Marked));
+        var cursors = await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Any(record => record.Key == "day/2026-11-21" && record.Json<DayRecord>().State == DayState.Marked));
         Assert.Equal(marker.Cutoff, cursors.Last(record => record.Key == "day/2026-11-21").Json<DayRecord>().Cutoff);
     }
 
@@ -84,7 +84,7 @@ public sealed class IngestLoopTests(Servers servers)
         // Younger than the safety lag: only the end of the day brings them out so soon.
         await stage.Source.AddViewsAsync(5);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         Assert.Equal(5, views.Count(record => record.Id != 0));
         Assert.Equal(5, views.First(record => record.Marker is not null).Marker!.Rows);
     }
@@ -95,15 +95,15 @@ public sealed class IngestLoopTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await using var run = IngestRun.Start(stage.Options);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        await stage.ReadAsync(Topics.Events, events => events.Count >= 2);
+        await stage.ReadAsync(stage.Topics.Events, events => events.Count >= 2);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
         await stage.SendAsync(CommandKind.EndDay, BusinessDay.Of(2999, 1, 1));
-        var events = await stage.ReadAsync(Topics.Events, events => events.Count >= 5);
+        var events = await stage.ReadAsync(stage.Topics.Events, events => events.Count >= 5);
         Assert.Equal(
             [EventKind.DayMarked, EventKind.DayMarked, EventKind.DayMarked, EventKind.DayMarked, EventKind.CommandRefused],
             events.Select(record => record.Json<ControlEvent>().Kind));
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day.AddDays(-1));
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker!.LogDate == 20_261_120) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker!.LogDate == 20_261_120) == 12);
         Assert.Equal(12, views.Count(record => record.Marker!.LogDate == 20_261_121));
     }
 
@@ -118,9 +118,9 @@ public sealed class IngestLoopTests(Servers servers)
         await stage.Source.AddViewsAsync(1);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
         // The command has been taken over; the transaction is older than the cutoff.
-        await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "day/2026-11-21"));
+        await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Any(record => record.Key == "day/2026-11-21"));
         await Run(late, "commit");
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         Assert.Equal([1L, 2L], views.Where(record => record.Id != 0).Select(record => record.Id).Order());
         Assert.Equal(2, views.First(record => record.Marker is not null).Marker!.Rows);
     }
@@ -134,13 +134,13 @@ public sealed class IngestLoopTests(Servers servers)
         await stage.Source.AddAdsAsync(120);
         await using var run = IngestRun.Start(With(stage.Options, options => options.PageRows = 200));
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         // A row that committed behind everyone's back, and one after the cutoff.
         await stage.Source.ExecuteAsync("insert into daily_member_view_log values (99999, 1, 1, '2026-11-21', 1, 1, 'COMPLETED', '2026-11-21', '2026-11-21')", TestContext.Current.CancellationToken);
         await stage.Source.AddViewsAsync(1);
         await stage.SendAsync(CommandKind.RepairDay, SourceSql.Day);
 
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
         Assert.Equal(1_500, views.GroupBy(record => record.Id).Count(row => row.Key is > 0 and <= 1_500 && row.Count() == 2));
         Assert.Equal(10, views.Count(record => record.Record.ViewLog?.LogDate == 20_261_120));
         Assert.Contains(views, record => record.Id == 99_999);
@@ -152,7 +152,7 @@ public sealed class IngestLoopTests(Servers servers)
         var before = views.Where(record => record.Id != 0 && record.Record.ViewLog.LogDate == 20_261_121
             && record.Offset < views.First(marker => marker.Marker?.Attempt == 2 && marker.Partition == record.Partition).Offset);
         Assert.Equal(second.Rows, before.Select(record => record.Id).Distinct().Count());
-        var ads = await stage.ReadAsync(Topics.AdViews, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
+        var ads = await stage.ReadAsync(stage.Topics.AdViews, records => records.Count(record => record.Marker?.Attempt == 2) == 12);
         Assert.Equal(240, ads.Count(record => record.Id != 0));
     }
 
@@ -163,11 +163,11 @@ public sealed class IngestLoopTests(Servers servers)
         // The first start was two days ago: that is what the cursor says.
         var since = BusinessDay.Parse(Convert.ToString(await stage.Source.ScalarAsync("select date_format(utc_timestamp() - interval 2 day, '%Y-%m-%d')", TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture)!);
         var options = With(stage.Options, options => (options.EndOfDaySchedule, options.BusinessZone, options.EndOfDayGrace) = (true, "UTC", TimeSpan.Zero));
-        await using (IngestRun.Start(stage.Options)) await stage.ReadAsync(Topics.IngestCursors, records => records.Count >= 2);
-        var cursor = (await stage.ReadAsync(Topics.IngestCursors, records => records.Count >= 2))[0].Json<StreamCursor>();
+        await using (IngestRun.Start(stage.Options)) await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Count >= 2);
+        var cursor = (await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Count >= 2))[0].Json<StreamCursor>();
         await PutAsync(stage, SourceStream.ViewLogs.Name(), cursor with { Since = since });
         await using var run = IngestRun.Start(options);
-        var markers = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 24);
+        var markers = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 24);
         Assert.Equal([since.Number, since.AddDays(1).Number], markers.Select(record => record.Marker!.LogDate).Distinct());
         Assert.Equal(
             SourceTime.FromUtc(since.AddDays(1).Date.ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc)).Micros,
@@ -178,12 +178,12 @@ public sealed class IngestLoopTests(Servers servers)
     public async Task Markers_that_a_crash_left_unwritten_are_written_as_they_were_fixed()
     {
         await using var stage = await IngestStage.StartAsync(servers);
-        await using (IngestRun.Start(stage.Options)) await stage.ReadAsync(Topics.IngestCursors, records => records.Count >= 2);
+        await using (IngestRun.Start(stage.Options)) await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Count >= 2);
         var totals = SourceStreams.All.ToDictionary(stream => stream, stream => new ControlTotals(41 + (int)stream, 42, 43));
         await PutAsync(stage, "day/2026-11-21", DayRecord.Ending(SourceSql.Day, new SourceTime(1_000), "test").Mark(new SourceTime(1_000), totals));
         await using var run = IngestRun.Start(stage.Options);
         // A day of long ago is audited at once: its second attempt may stand behind the first one already.
-        var markers = (await stage.ReadAsync(Topics.AdViews, records => records.Count(IsFirst) == 12)).Where(IsFirst).ToList();
+        var markers = (await stage.ReadAsync(stage.Topics.AdViews, records => records.Count(IsFirst) == 12)).Where(IsFirst).ToList();
         Assert.Equal(12, markers.Select(record => record.Partition).Distinct().Count());
         Assert.All(markers, record => Assert.Equal((1_000L, 42L), (record.Marker!.Cutoff, record.Marker.Rows)));
 
@@ -199,11 +199,11 @@ public sealed class IngestLoopTests(Servers servers)
         await using var second = IngestRun.Start(stage.Options);
         await second.BecameAsync("standby");
         await stage.Source.AddViewsAsync(10);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 10);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 10);
         await first.DisposeAsync();
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
         await second.BecameAsync("active");
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         Assert.Equal(10, views.Where(record => record.Id != 0).Select(record => record.Id).Distinct().Count());
     }
 
@@ -213,11 +213,11 @@ public sealed class IngestLoopTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await using var run = IngestRun.Start(stage.Options);
         await run.BecameAsync("active");
-        var holder = await stage.Source.NumberAsync($"select is_used_lock('{MySqlSettings.NameOfLock(stage.Source.Name)}')");
+        var holder = await stage.Source.NumberAsync($"select is_used_lock('{MySqlSettings.NameOfLock("", stage.Source.Name)}')");
         await stage.Source.ExecuteAsync($"kill {holder}", TestContext.Current.CancellationToken);
         await run.ReasonAsync("mysql");
         await stage.Source.AddViewsAsync(10);
-        Assert.Equal(10, (await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 10)).Count);
+        Assert.Equal(10, (await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 10)).Count);
     }
 
     [Fact]
@@ -226,7 +226,7 @@ public sealed class IngestLoopTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await stage.Source.AddViewsAsync(10);
         await using (IngestRun.Start(stage.Options))
-            await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "view-logs" && record.Json<StreamCursor>().HighestId == 10));
+            await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Any(record => record.Key == "view-logs" && record.Json<StreamCursor>().HighestId == 10));
         // As after a restore of yesterday's backup.
         await stage.Source.ExecuteAsync("delete from daily_member_view_log where id > 4", TestContext.Current.CancellationToken);
         await using (var refused = IngestRun.Start(stage.Options))
@@ -235,7 +235,7 @@ public sealed class IngestLoopTests(Servers servers)
             Assert.False(refused.Readiness.IsReady);
         }
         await using var raised = IngestRun.Start(With(stage.Options, options => options.SourceEpoch = 2));
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 14);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 14);
         Assert.Equal([1L, 2L, 3L, 4L], views.Where(record => record.Record.ViewLog.SourceEpoch == 2).Select(record => record.Id).Order());
     }
 
@@ -252,17 +252,17 @@ public sealed class IngestLoopTests(Servers servers)
         }
         await using var trusting = IngestRun.Start(With(blind, options => options.TrustSafetyLag = true));
         await trusting.BecameAsync("active");
-        Assert.Equal(3, (await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 3)).Count);
+        Assert.Equal(3, (await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 3)).Count);
     }
 
     [Fact]
     public async Task A_topic_that_exists_keeps_its_partitions()
     {
         await using var stage = await IngestStage.StartAsync(servers);
-        await KafkaTopics.EnsureAsync(stage.Broker.Bootstrap, Topics.All(3));
+        await KafkaTopics.EnsureAsync(stage.Broker.Bootstrap, "test", stage.Topics.All(3));
         await using var run = IngestRun.Start(stage.Options);
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        var markers = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 3);
+        var markers = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 3);
         Assert.Equal([0, 1, 2], markers.Select(record => record.Partition).Order());
     }
 
@@ -272,10 +272,10 @@ public sealed class IngestLoopTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await stage.Source.AddViewsAsync(100);
         await using var run = IngestRun.Start(stage.Options);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 100);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 100);
         await stage.RestartBrokerAsync();
         await stage.Source.AddViewsAsync(100);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 200);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 200);
         Assert.Equal(await stage.Source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
     }
 
@@ -288,7 +288,7 @@ public sealed class IngestLoopTests(Servers servers)
     private static async Task PutAsync<T>(IngestStage stage, string key, T record)
     {
         using var producer = new Confluent.Kafka.ProducerBuilder<string, byte[]>(new Confluent.Kafka.ProducerConfig { BootstrapServers = stage.Broker.Bootstrap }).Build();
-        await producer.ProduceAsync(Topics.IngestCursors, new Confluent.Kafka.Message<string, byte[]> { Key = key, Value = ControlJson.Serialize(record) }, TestContext.Current.CancellationToken);
+        await producer.ProduceAsync(stage.Topics.IngestCursors, new Confluent.Kafka.Message<string, byte[]> { Key = key, Value = ControlJson.Serialize(record) }, TestContext.Current.CancellationToken);
     }
 
     private static async Task Run(MySqlConnection connection, string sql)

@@ -19,11 +19,11 @@ public sealed class IngestProcessTests(Servers servers)
         // Small pages: wherever in between the kill comes, rows are acknowledged whose cursor is not.
         await using (var killed = ServiceProcess.Ingest(settings, stage.State, TimeProvider.System, name: "ingest-killed"))
         {
-            await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 500);
+            await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 500);
             await killed.Process.KillAsync();
         }
         await using var second = ServiceProcess.Ingest(settings, stage.State, TimeProvider.System);
-        var views = await stage.ReadAsync(Topics.ViewLogs, Distinct(20_000));
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, Distinct(20_000));
         Assert.Equal(await stage.Source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
     }
 
@@ -49,7 +49,7 @@ public sealed class IngestProcessTests(Servers servers)
 
         // Neither had anything on its way: whatever either wrote stands once before the markers.
         await stage.SendAsync(CommandKind.EndDay, SourceSql.Day);
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count(record => record.Marker is not null) == 12);
         Assert.Equal((await stage.Source.IdsInOrderAsync("daily_member_view_log")).Order(), views.Where(record => record.Id != 0).Select(record => record.Id).Order());
     }
 
@@ -86,7 +86,7 @@ public sealed class IngestProcessTests(Servers servers)
     private static async Task CursorAtNewestAsync(IngestStage stage)
     {
         var newest = await stage.Source.NumberAsync("select max(id) from daily_member_view_log");
-        await stage.ReadAsync(Topics.IngestCursors, records => records.Any(record => record.Key == "view-logs" && record.Json<StreamCursor>().HighestId == newest));
+        await stage.ReadAsync(stage.Topics.IngestCursors, records => records.Any(record => record.Key == "view-logs" && record.Json<StreamCursor>().HighestId == newest));
     }
 
     /// <summary>Looks at each record once: rows are repeated, and there are many.</summary>

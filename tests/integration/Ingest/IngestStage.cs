@@ -26,12 +26,17 @@ internal sealed class IngestStage : IAsyncDisposable
 
     public MySqlDatabase Source { get; }
 
+    /// <summary>Prefix of every topic, group and client id. Default none.</summary>
+    public string TopicPrefix { get; private init; } = "";
+
+    public Topics Topics => new(TopicPrefix);
+
     public DevBrokerServer Broker { get; private set; } = null!;
 
     /// <param name="source">Null for a new database of the shared server.</param>
-    public static async Task<IngestStage> StartAsync(Servers servers, MySqlDatabase? source = null)
+    public static async Task<IngestStage> StartAsync(Servers servers, MySqlDatabase? source = null, string topicPrefix = "")
     {
-        var stage = new IngestStage(servers.NewStateDirectory(), source ?? await servers.NewSourceDatabaseAsync());
+        var stage = new IngestStage(servers.NewStateDirectory(), source ?? await servers.NewSourceDatabaseAsync()) { TopicPrefix = topicPrefix };
         try
         {
             stage.Broker = await DevBrokerServer.StartAsync(stage.State, TimeProvider.System, TestContext.Current.CancellationToken);
@@ -48,6 +53,7 @@ internal sealed class IngestStage : IAsyncDisposable
     public IngestOptions Options => new()
     {
         KafkaBootstrap = Broker.Bootstrap,
+        TopicPrefix = TopicPrefix,
         MySql = Source.IngestConnectionString,
         SafetyLag = TimeSpan.Zero,
         EndOfDaySchedule = false,
@@ -55,7 +61,7 @@ internal sealed class IngestStage : IAsyncDisposable
     };
 
     public ServiceSettings Settings(IReadOnlyDictionary<string, string> environment) =>
-        new(Broker.Bootstrap, Source.IngestConnectionString, "") { Environment = environment };
+        new(Broker.Bootstrap, Source.IngestConnectionString, "") { TopicPrefix = TopicPrefix, Environment = environment };
 
     public async Task RestartBrokerAsync()
     {
@@ -76,7 +82,7 @@ internal sealed class IngestStage : IAsyncDisposable
 
     public async Task SendAsync(ControlCommand command)
     {
-        using var producer = new ControlProducer(Broker.Bootstrap, TimeProvider.System);
+        using var producer = new ControlProducer(Broker.Bootstrap, Topics, "test", TimeProvider.System);
         await producer.SendAsync(command, TestContext.Current.CancellationToken);
     }
 
@@ -96,7 +102,7 @@ internal sealed class IngestStage : IAsyncDisposable
         try
         {
             int partitions;
-            while ((partitions = KafkaTopics.PartitionCounts(Broker.Bootstrap, [topic])[topic]) == 0) deadline.Token.ThrowIfCancellationRequested();
+            while ((partitions = KafkaTopics.PartitionCounts(Broker.Bootstrap, "test", [topic])[topic]) == 0) deadline.Token.ThrowIfCancellationRequested();
             consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(topic, partition, Offset.Beginning)));
             while (!until(records))
             {
@@ -143,7 +149,7 @@ internal sealed class IngestRun : IAsyncDisposable
         var commands = new CommandQueue();
         var outages = new Outages(Readiness, time, NullLogger<Outages>.Instance);
         var telemetry = new IngestTelemetry(log);
-        _events = new ControlProducer(events ?? options.KafkaBootstrap, time);
+        _events = new ControlProducer(events ?? options.KafkaBootstrap, options.Topics, "ingest", time);
         _log = new KafkaLog(options, _events, telemetry);
         var feed = new CommandFeed(options, commands, Readiness, outages, time, NullLoggerFactory.Instance);
         _running = new IngestLoop(new FaultySource(new MySqlSource(options, time), points), new FaultyIngestLog(_log, points), commands, feed, options, Readiness, outages, _meters, telemetry, time).RunAsync(_stop.Token);

@@ -95,12 +95,24 @@ public sealed class LookQueriesTests(Servers servers)
     }
 
     [Fact]
+    public async Task Deployments_of_other_prefixes_read_one_database_side_by_side()
+    {
+        await using var source = await servers.NewSourceDatabaseAsync();
+        await using var none = await AcquireAsync(source);
+        await using var lower = await AcquireAsync(source, prefix: "team-b.");
+        // The server ignores the case of lock names.
+        await using var upper = await AcquireAsync(source, prefix: "Team-B.");
+        Assert.Null(await Source(source.IngestConnectionString, "Team-B.").TryAcquireAsync(TestContext.Current.CancellationToken));
+        foreach (var session in (ISourceSession[])[none, lower, upper]) await session.LookAsync(fresh: false, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public async Task A_killed_connection_ends_the_session()
     {
         await using var source = await servers.NewSourceDatabaseAsync();
         await using var session = await AcquireAsync(source);
         await session.LookAsync(fresh: false, TestContext.Current.CancellationToken);
-        var holder = await source.NumberAsync($"select is_used_lock('{MySqlSettings.NameOfLock(source.Name)}')");
+        var holder = await source.NumberAsync($"select is_used_lock('{MySqlSettings.NameOfLock("", source.Name)}')");
         await source.ExecuteAsync($"kill {holder}", TestContext.Current.CancellationToken);
         await Assert.ThrowsAsync<SourceUnavailableException>(() => session.LookAsync(fresh: false, None));
     }
@@ -137,11 +149,11 @@ public sealed class LookQueriesTests(Servers servers)
         return new MySqlConnectionStringBuilder(source.IngestConnectionString) { UserID = user, Password = "pw" }.ConnectionString;
     }
 
-    private static MySqlSource Source(string connectionString) =>
-        new(new IngestOptions { KafkaBootstrap = "unused:1", MySql = connectionString }, TimeProvider.System);
+    private static MySqlSource Source(string connectionString, string prefix = "") =>
+        new(new IngestOptions { KafkaBootstrap = "unused:1", TopicPrefix = prefix, MySql = connectionString }, TimeProvider.System);
 
-    private static async Task<ISourceSession> AcquireAsync(MySqlDatabase source, string? connectionString = null) =>
-        await Source(connectionString ?? source.IngestConnectionString).TryAcquireAsync(TestContext.Current.CancellationToken)
+    private static async Task<ISourceSession> AcquireAsync(MySqlDatabase source, string? connectionString = null, string prefix = "") =>
+        await Source(connectionString ?? source.IngestConnectionString, prefix).TryAcquireAsync(TestContext.Current.CancellationToken)
         ?? throw new InvalidOperationException("somebody else holds the lock");
 
     private static async Task RunAsync(MySqlConnection connection, string sql)

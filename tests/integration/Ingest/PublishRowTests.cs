@@ -11,12 +11,12 @@ public sealed class PublishRowTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await stage.Source.AddViewsAsync(2, contents: 3);
         await using var run = IngestRun.Start(stage.Options);
-        var before = await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 2);
+        var before = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 2);
         Assert.All(before, record => Assert.Equal(0, record.Record.ViewLog.CreatorId));
 
         await stage.Source.AddContentsAsync(3);
         await stage.SendAsync(Publish(SourceStream.ViewLogs, 2));
-        var fresh = (await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 3)).Single(record => record.Record.ViewLog.CreatorId != 0);
+        var fresh = (await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 3)).Single(record => record.Record.ViewLog.CreatorId != 0);
         var view = fresh.Record.ViewLog;
         Assert.Equal((2L, 1 + (view.ContentId % 2), $"{view.ContentId}"), (view.Id, view.CreatorId, fresh.Key));
         Assert.Equal(before.Single(record => record.Id == 2).Partition, fresh.Partition);
@@ -30,7 +30,7 @@ public sealed class PublishRowTests(Servers servers)
         await stage.Source.AddContentsAsync(3);
         await stage.Source.AddViewsAsync(1, contents: 3, status: "PAUSED");
         await using var run = IngestRun.Start(stage.Options);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 1);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 1);
         await stage.SendAsync(Publish(SourceStream.ViewLogs, 1));
         await stage.SendAsync(Publish(SourceStream.AdViews, 7));
         await stage.SendAsync(Publish(SourceStream.ViewLogs, 1) with { Row = null });
@@ -62,5 +62,5 @@ public sealed class PublishRowTests(Servers servers)
     private static ControlCommand Publish(SourceStream stream, long row) => new(CommandKind.PublishRow, SourceSql.Day, "test", Stream: stream, Row: row);
 
     private static async Task<List<ControlEvent>> EventsAsync(IngestStage stage, int count) =>
-        [.. (await stage.ReadAsync(Topics.Events, events => events.Count >= count)).Select(record => record.Json<ControlEvent>())];
+        [.. (await stage.ReadAsync(stage.Topics.Events, events => events.Count >= count)).Select(record => record.Json<ControlEvent>())];
 }

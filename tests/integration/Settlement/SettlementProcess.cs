@@ -66,7 +66,7 @@ public sealed class SettlementProcess(Servers servers) : IAsyncLifetime
     internal List<ControlCommand> Commands()
     {
         using var consumer = new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig { BootstrapServers = _stack.Broker.Bootstrap, GroupId = "test" }).Build();
-        var partition = new TopicPartition(Topics.Commands, 0);
+        var partition = new TopicPartition(_stack.Topics.Commands, 0);
         var end = consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(10)).High;
         consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
         var commands = new List<ControlCommand>();

@@ -55,7 +55,7 @@ internal sealed class IngestLogPort(
     public Task SaveAsync<T>(string key, T record, CancellationToken cancel)
     {
         var json = ControlJson.Serialize(record);
-        return Producer.Send(Topics.IngestCursors, () => topics.SaveCursor(key, json));
+        return Producer.Send("cursors", () => topics.SaveCursor(key, json));
     }
 
     public async Task AnnounceAsync(ControlEvent happened, CancellationToken cancel)

@@ -11,10 +11,11 @@ internal sealed class RollupStorePort(SimulatedProcess process, Network network,
 {
     public Task PrepareAsync(CancellationToken cancel) => Task.CompletedTask;
 
-    public Task RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel) =>
-        network.CallAsync(process, postgres, "remembers the partitions", () =>
+    public Task<IReadOnlyDictionary<SourceStream, int>> RememberPartitionsAsync(IReadOnlyDictionary<SourceStream, int> partitions, CancellationToken cancel) =>
+        network.CallAsync<IReadOnlyDictionary<SourceStream, int>>(process, postgres, "remembers the partitions", () =>
         {
             foreach (var (stream, count) in partitions) tables.PartitionCounts[stream] = count;
+            return partitions;
         });
 
     public Task<Eligibility> RulesAsync(CancellationToken cancel) =>

@@ -118,7 +118,7 @@ public sealed class JudgeTests
     {
         var belongs = Partitioner.PartitionOf(new ContentId(7), Rows.Partitions);
         var elsewhere = new LogPartition(SourceStream.ViewLogs, (belongs + 1) % Rows.Partitions);
-        var verdict = Judge.Of(elsewhere, Rows.Partitions, Rows.Raw("7"u8.ToArray(), Bytes(Rows.View(content: 7))), Rows.LatestDay);
+        var verdict = Judge.Of(elsewhere, Rows.Partitions, Rows.Raw("7"u8.ToArray(), Bytes(Rows.View(content: 7))), Rows.LatestDay, Rows.Topics);
         Assert.Equal(PoisonReason.WrongPartition, verdict.Poison?.Reason);
     }
 
@@ -131,12 +131,12 @@ public sealed class JudgeTests
     {
         var bytes = Encoding.ASCII.GetBytes(key);
         var at = new LogPartition(SourceStream.ViewLogs, Partitioner.PartitionOf(bytes, Rows.Partitions));
-        Assert.Equal(PoisonReason.KeyMismatch, Judge.Of(at, Rows.Partitions, Rows.Raw(bytes, Bytes(Rows.View(content: 7))), Rows.LatestDay).Poison?.Reason);
+        Assert.Equal(PoisonReason.KeyMismatch, Judge.Of(at, Rows.Partitions, Rows.Raw(bytes, Bytes(Rows.View(content: 7))), Rows.LatestDay, Rows.Topics).Poison?.Reason);
     }
 
     [Fact]
     public void A_row_without_key_is_poison() => Assert.Equal(
-        PoisonReason.KeyMismatch, Judge.Of(First, Rows.Partitions, Rows.Raw(null, Bytes(Rows.View())), Rows.LatestDay).Poison?.Reason);
+        PoisonReason.KeyMismatch, Judge.Of(First, Rows.Partitions, Rows.Raw(null, Bytes(Rows.View())), Rows.LatestDay, Rows.Topics).Poison?.Reason);
 
     public static TheoryData<string, byte[]?> Undecodable => new()
     {
@@ -152,7 +152,7 @@ public sealed class JudgeTests
     [MemberData(nameof(Undecodable))]
     public void What_cannot_be_read_is_poison(string what, byte[]? value)
     {
-        var poison = Judge.Of(First, Rows.Partitions, Rows.Raw("7"u8.ToArray(), value), Rows.LatestDay).Poison;
+        var poison = Judge.Of(First, Rows.Partitions, Rows.Raw("7"u8.ToArray(), value), Rows.LatestDay, Rows.Topics).Poison;
         Assert.True(poison is { Reason: PoisonReason.Undecodable, RowId: null, Day: null }, what);
     }
 

@@ -12,6 +12,8 @@ internal static class Rows
 {
     public const int Partitions = 12;
 
+    public static readonly Topics Topics = new("");
+
     public static readonly BusinessDay Day = BusinessDay.Of(2026, 11, 21);
 
     public static readonly BusinessDay LatestDay = Day.AddDays(1);
@@ -41,13 +43,13 @@ internal static class Rows
     public static Verdict Judged(AdView row) => Judged(new SourceRecord { AdView = row }, SourceStream.AdViews, row.ContentId);
 
     public static Verdict Judged(DayMarker marker) => Judge.Of(
-        new LogPartition(SourceStream.ViewLogs, 0), Partitions, Raw(null, new SourceRecord { DayMarker = marker }.ToByteArray()), LatestDay);
+        new LogPartition(SourceStream.ViewLogs, 0), Partitions, Raw(null, new SourceRecord { DayMarker = marker }.ToByteArray()), LatestDay, Topics);
 
     /// <summary>In the partition and with the key that belong to the content.</summary>
     public static Verdict Judged(SourceRecord record, SourceStream stream, long content)
     {
         var key = Encoding.ASCII.GetBytes(content.ToString(CultureInfo.InvariantCulture));
-        return Judge.Of(new LogPartition(stream, Partitioner.PartitionOf(key, Partitions)), Partitions, Raw(key, record.ToByteArray()), LatestDay);
+        return Judge.Of(new LogPartition(stream, Partitioner.PartitionOf(key, Partitions)), Partitions, Raw(key, record.ToByteArray()), LatestDay, Topics);
     }
 
     public static RawRecord Raw(byte[]? key, byte[]? value) => new(key is not null, key, value is not null, value);

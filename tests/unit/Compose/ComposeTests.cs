@@ -75,17 +75,24 @@ public partial class ComposeTests
         Assert.All(List(definition["ports"]), port => Assert.StartsWith("127.0.0.1:", port));
     }
 
-    [Fact]
-    public void Kafka_ui_shows_both_data_topics_by_a_type_that_exists()
+    [Theory]
+    [InlineData("")]
+    [InlineData("team-b.")]
+    [InlineData("Shared_2.")]
+    [InlineData("view-logs.v1")]
+    public void Kafka_ui_shows_both_data_topics_by_a_type_that_exists(string prefix)
     {
         var config = Yaml(File.ReadAllText(Path.Combine(Root, "infra/kafka-ui/config.yml")));
         var cluster = Map(((List<object>)Map(config["kafka"])["clusters"])[0]);
         var serde = Map(((List<object>)cluster["serde"])[0]);
-        var types = Map(Map(serde["properties"])["protobufMessageNameByTopic"]);
-        Assert.Equal([Topics.AdViews, Topics.ViewLogs], types.Keys.Cast<string>().Order(StringComparer.Ordinal));
-        Assert.All(types.Values, type => Assert.Equal(SourceRecord.Descriptor.FullName, type));
+        var properties = Map(serde["properties"]);
+        Assert.Equal(SourceRecord.Descriptor.FullName, properties["protobufMessageName"]);
+        // Names by topic would be right for one prefix only.
+        Assert.DoesNotContain("protobufMessageNameByTopic", properties.Keys);
+        // Kafka UI matches the whole name. Dead letters may hold any bytes: they must not match.
         var pattern = new Regex($"^(?:{serde["topicValuesPattern"]})$");
-        Assert.All(Topics.All(1), topic => Assert.Equal(topic.Name is Topics.ViewLogs or Topics.AdViews, pattern.IsMatch(topic.Name)));
+        var topics = new Topics(prefix);
+        Assert.All(topics.All(1), topic => Assert.Equal(topics.Data.Contains(topic.Name), pattern.IsMatch(topic.Name)));
         Assert.True(File.Exists(Path.Combine(Root, "contracts/Protos", SourceRecord.Descriptor.File.Name)));
     }
 
@@ -95,6 +102,17 @@ public partial class ComposeTests
         Assert.Empty(ConfigurationRefusals.Bind<IngestOptions>(ConfigurationOf("ingest"), "Ingest").Refusals);
         Assert.Empty(ConfigurationRefusals.Bind<AggregatorOptions>(ConfigurationOf("aggregator"), "Aggregator").Refusals);
         Assert.Empty(ConfigurationRefusals.Bind<SettlementOptions>(ConfigurationOf("settlement"), "Settlement").Refusals);
+    }
+
+    [Fact]
+    public void One_prefix_is_handed_to_all_three_services()
+    {
+        Assert.Equal("", Template()["TOPIC_PREFIX"]);
+        foreach (var service in (string[])["Ingest", "Aggregator", "Settlement"])
+        {
+            var environment = Map(Map(Map(Compose["services"])[service.ToLowerInvariant()])["environment"]);
+            Assert.Equal("${TOPIC_PREFIX}", environment[$"{service}__TopicPrefix"]);
+        }
     }
 
     /// <summary>The service's environment with the template's values, and one for each that must be set.</summary>

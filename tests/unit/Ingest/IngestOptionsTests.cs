@@ -58,10 +58,25 @@ public class IngestOptionsTests
     [Fact]
     public void The_lock_of_a_long_database_name_fits_and_differs()
     {
-        var (one, other) = (MySqlSettings.NameOfLock(new string('a', 64)), MySqlSettings.NameOfLock(new string('a', 63) + "b"));
+        var (one, other) = (MySqlSettings.NameOfLock("", new string('a', 64)), MySqlSettings.NameOfLock("", new string('a', 63) + "b"));
         Assert.NotEqual(one, other);
         Assert.InRange(one.Length, 1, 64);
-        Assert.Equal("stream-settlement-ingest:platform", MySqlSettings.NameOfLock("platform"));
+        // As in versions without prefixes: an older and a newer ingest exclude each other.
+        Assert.Equal("stream-settlement-ingest:platform", MySqlSettings.NameOfLock("", "platform"));
+        Assert.Equal("stream-settlement-ingest:ffe054fe7ae0cb6dc65c3af9b61d5209", one);
+    }
+
+    [Fact]
+    public void Deployments_and_databases_have_locks_of_their_own_and_each_fits()
+    {
+        string[] prefixes = ["", "a", "A", "b.", "stream-settlement-ingest", new('p', Topics.PrefixCharsMax), new string('p', Topics.PrefixCharsMax - 1) + "P"];
+        string[] databases = ["platform", "a", "platform:a", new('d', 64), new string('d', 63) + "e"];
+        var names = prefixes.SelectMany(prefix => databases.Select(database => MySqlSettings.NameOfLock(prefix, database))).ToList();
+
+        Assert.Equal("b.stream-settlement-ingest:platform", MySqlSettings.NameOfLock("b.", "platform"));
+        Assert.All(names, name => Assert.InRange(name.Length, 1, 64));
+        // MySQL ignores their case.
+        Assert.Distinct(names, StringComparer.OrdinalIgnoreCase);
     }
 
     private static (IngestOptions? Options, IReadOnlyList<string> Refusals) Bind(Dictionary<string, string?> over)
