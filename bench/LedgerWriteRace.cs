@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Npgsql;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Servers;
+using StreamSettlement.Hosting;
 using StreamSettlement.Settlement.Core;
 using StreamSettlement.Settlement.Sink;
 
@@ -27,7 +28,8 @@ public class LedgerWriteRace : Race
     {
         _server = Keep(await PostgresServer.StartAsync(State, TimeProvider.System, default));
         _database = Keep(await _server.DatabaseAsync("race_ledger"));
-        await using (var store = PostgresStore.Open(_database.ConnectionString, TimeProvider.System)) await store.MigrateAsync(default);
+        await using (var postgres = NpgsqlDataSource.Create(_database.ConnectionString))
+            await PostgresSchema.MigrateAsync(postgres, DayJournal.Schema, typeof(DayJournal).Assembly, default);
         _connection = Keep(new NpgsqlConnection(_database.ConnectionString));
         await _connection.OpenAsync();
         _lines = [.. Enumerable.Range(1, Lines).Select(content =>

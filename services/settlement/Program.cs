@@ -16,7 +16,9 @@ return await ServiceHost.RunAsync<SettlementOptions>(
         services.AddSingleton<SettlementTelemetry>();
         services.AddSingleton<Wakeup>();
         services.AddSingleton<IControlLog, KafkaControlLog>();
-        services.AddSingleton<ISettlementStore>(provider => PostgresStore.Open(options.Postgres, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<DayJournal>();
+        services.AddSingleton<ISettlementStore>(provider => PostgresStore.Open(
+            options.Postgres, provider.GetRequiredService<DayJournal>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SettlementLoop>();
         services.AddHostedService<SettlementService>();
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap, options.Topics.WithPrefix("settlement")));

@@ -11,12 +11,13 @@ internal sealed class PostgresSession : ISettlementSession
 {
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
+    private readonly DayJournal _journal;
     private readonly DateTimeOffset _now;
 
-    private PostgresSession(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now) =>
-        (_connection, _transaction, _now) = (connection, transaction, now);
+    private PostgresSession(NpgsqlConnection connection, NpgsqlTransaction transaction, DayJournal journal, DateTimeOffset now) =>
+        (_connection, _transaction, _journal, _now) = (connection, transaction, journal, now);
 
-    public static async Task<PostgresSession> BeginAsync(NpgsqlConnection connection, TimeProvider time, CancellationToken cancel)
+    public static async Task<PostgresSession> BeginAsync(NpgsqlConnection connection, DayJournal journal, TimeProvider time, CancellationToken cancel)
     {
         var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
         // LOCK TABLE takes no snapshot; the first query after it does. An advisory lock inside the transaction would have taken it
@@ -24,7 +25,7 @@ internal sealed class PostgresSession : ISettlementSession
         // the pool hands the connection out again. Readers are not held back.
         await using var exclusive = new NpgsqlCommand("lock table settlement.run in share row exclusive mode", connection);
         await exclusive.ExecuteNonQueryAsync(cancel);
-        return new PostgresSession(connection, transaction, time.GetUtcNow());
+        return new PostgresSession(connection, transaction, journal, time.GetUtcNow());
     }
 
     public Task<DayFacts> ReadDayAsync(BusinessDay day, CancellationToken cancel) => DayReader.ReadAsync(_connection, day, cancel);
@@ -57,11 +58,11 @@ internal sealed class PostgresSession : ISettlementSession
     public async Task SaveDayAsync(BusinessDay day, DayRecord record, IReadOnlyList<DayJournalEvent> events, CancellationToken cancel)
     {
         await DayWriter.SaveAsync(_connection, day, record, _now, cancel);
-        await DayJournal.AppendAsync(_connection, day, events, _now, cancel);
+        await _journal.AppendAsync(_transaction, day, events, _now, cancel);
     }
 
     public Task AppendAsync(BusinessDay day, DayJournalEvent happened, CancellationToken cancel) =>
-        DayJournal.AppendAsync(_connection, day, [happened], _now, cancel);
+        _journal.AppendAsync(_transaction, day, [happened], _now, cancel);
 
     public Task CommitAsync(CancellationToken cancel) => _transaction.CommitAsync(cancel);
 

@@ -7,12 +7,10 @@ using StreamSettlement.Settlement.Source;
 namespace StreamSettlement.Settlement.Sink;
 
 /// <summary>Rollups and books in PostgreSQL.</summary>
-internal sealed class PostgresStore(NpgsqlDataSource postgres, TimeProvider time) : ISettlementStore, IAsyncDisposable
+internal sealed class PostgresStore(NpgsqlDataSource postgres, DayJournal journal, TimeProvider time) : ISettlementStore, IAsyncDisposable
 {
-    private const string Schema = "settlement";
-
     /// <summary>With a pool of its own: a run over a large history may take longer than the API's 30 s, and must not be tried forever.</summary>
-    public static PostgresStore Open(string connectionString, TimeProvider time) =>
+    public static PostgresStore Open(string connectionString, DayJournal journal, TimeProvider time) =>
         new(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
         {
             ApplicationName = "settlement runs",
@@ -20,14 +18,14 @@ internal sealed class PostgresStore(NpgsqlDataSource postgres, TimeProvider time
             // Without a timeout a silently lost connection is noticed by this alone.
             TcpKeepAlive = true,
             MaxPoolSize = 4,
-        }), time);
+        }), journal, time);
 
     public ValueTask DisposeAsync() => postgres.DisposeAsync();
 
     private bool _rollupIsThere;
 
     public Task MigrateAsync(CancellationToken cancel) =>
-        PostgresSchema.MigrateAsync(postgres, Schema, typeof(PostgresStore).Assembly, cancel);
+        PostgresSchema.MigrateAsync(postgres, DayJournal.Schema, typeof(PostgresStore).Assembly, cancel);
 
     public async Task<string?> WaitingForAsync(CancellationToken cancel)
     {
@@ -49,7 +47,7 @@ internal sealed class PostgresStore(NpgsqlDataSource postgres, TimeProvider time
         var connection = await postgres.OpenConnectionAsync(cancel);
         try
         {
-            return await PostgresSession.BeginAsync(connection, time, cancel);
+            return await PostgresSession.BeginAsync(connection, journal, time, cancel);
         }
         catch
         {

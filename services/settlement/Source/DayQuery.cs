@@ -18,7 +18,7 @@ internal sealed record DayPage(
     DayFacts Facts, IReadOnlyList<LetterRow> OpenLetters, IReadOnlyList<PayoutRow> Payouts, IReadOnlyList<RunRow> Runs, IReadOnlyList<JournalEntry> Journal);
 
 /// <summary>Days for people: lists, and one day with everything about it.</summary>
-internal sealed class DayQuery(NpgsqlDataSource postgres)
+internal sealed class DayQuery(NpgsqlDataSource postgres, DayJournal journal)
 {
     /// <summary>Open dead letters that are shown with a day; the count says how many there are.</summary>
     private const int OpenLettersMax = 20;
@@ -51,7 +51,7 @@ internal sealed class DayQuery(NpgsqlDataSource postgres)
             await LetterQuery.ListAsync(connection, day, "open", OpenLettersMax, cancel),
             await PayoutsAsync(connection, day, cancel),
             await RunsAsync(connection, day, cancel),
-            await DayJournal.ReadAsync(connection, day, cancel));
+            await journal.ReadAsync(snapshot, day, cancel));
     }
 
     private static async Task<IReadOnlyList<PayoutRow>> PayoutsAsync(NpgsqlConnection connection, BusinessDay day, CancellationToken cancel)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using StreamSettlement.Contracts;
+using StreamSettlement.Settlement.Sink;
 
 namespace StreamSettlement.IntegrationTests.Settlement;
 
@@ -192,7 +193,8 @@ public sealed class BalancingTests(Servers servers)
     {
         await using var database = await servers.NewPostgresDatabaseAsync();
         await using var postgres = Npgsql.NpgsqlDataSource.Create(database.ConnectionString);
-        var store = new StreamSettlement.Settlement.Sink.PostgresStore(postgres, TimeProvider.System);
+        using var journal = new DayJournal(postgres);
+        var store = new PostgresStore(postgres, journal, TimeProvider.System);
         await store.MigrateAsync(TestContext.Current.CancellationToken);
         Assert.StartsWith("waiting for schema rollup", await store.WaitingForAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
         await new Rollups(database).MigrateAsync();

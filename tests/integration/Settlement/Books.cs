@@ -40,7 +40,8 @@ internal sealed class Books : IAsyncDisposable
     private Books(PostgresDatabase database)
     {
         (Database, _postgres) = (database, NpgsqlDataSource.Create(database.ConnectionString));
-        Store = new PostgresStore(_postgres, Time);
+        Journal = new DayJournal(_postgres);
+        Store = new PostgresStore(_postgres, Journal, Time);
         Wakeup = new Wakeup(Time);
         Loop = new SettlementLoop(Store, Control, Wakeup, _telemetry, Time);
     }
@@ -52,6 +53,8 @@ internal sealed class Books : IAsyncDisposable
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 22, 0, 0, 0, TimeSpan.Zero));
 
     public RecordedControlLog Control { get; } = new();
+
+    public DayJournal Journal { get; }
 
     public PostgresStore Store { get; }
 
@@ -108,6 +111,7 @@ internal sealed class Books : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _telemetry.Dispose();
+        Journal.Dispose();
         await _postgres.DisposeAsync();
         await Database.DisposeAsync();
     }

@@ -13,7 +13,7 @@ public sealed class LedgerTests(Servers servers)
     [InlineData("account", "creator_id = 999 where creator_id = 10")]
     [InlineData("payout_line", "units = 0")]
     [InlineData("run", "attempt = 9")]
-    [InlineData("day_event", "type = 'DayPosted'")]
+    [InlineData("mt_events", "type = 'DayPosted'")]
     [InlineData("rate_card", "note = 'x'")]
     [InlineData("rate_tier", "price_micros = 0")]
     public async Task What_is_written_can_not_be_changed_or_removed(string table, string change)
