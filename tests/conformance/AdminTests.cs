@@ -22,6 +22,7 @@ public sealed class AdminTests(Cluster cluster)
     }
 
     [Theory]
+    [InlineData(ClientName.Confluent)]
     [InlineData(ClientName.Python)]
     [InlineData(ClientName.KafkaJs)]
     public async Task The_cluster_has_an_id(string client) => Assert.NotEmpty((await cluster.Admin(client).Cluster()).ClusterId);
@@ -35,7 +36,7 @@ public sealed class AdminTests(Cluster cluster)
         var (admin, topic) = (cluster.Admin(client), cluster.NewTopicName());
 
         await admin.CreateTopic(topic, 2, 1, new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["retention.ms"] = "12345" });
-        Assert.Equal(2, await admin.Partitions(topic));
+        await Eventually.Is(2, () => admin.Partitions(topic));
         var settings = await admin.Settings(topic);
         Assert.Equal(("compact", "12345", "-1"), (settings["cleanup.policy"], settings["retention.ms"], settings["retention.bytes"]));
 

@@ -10,7 +10,8 @@ using StreamSettlement.DevStack.Servers;
 namespace StreamSettlement.ConformanceTests;
 
 /// <summary>
-/// What is tested, and by whom: our broker, started here, or whatever STREAMSETTLEMENT_BOOTSTRAP names, and the four clients.
+/// What is tested, and by which clients: the development broker or, with KAFKA_HOME, Apache Kafka, started here, or whatever STREAMSETTLEMENT_BOOTSTRAP
+/// names.
 /// Topics and groups have names of their own, and are deleted at the end: nothing else of a cluster is touched.
 /// </summary>
 public sealed class Cluster : IAsyncLifetime
@@ -18,7 +19,7 @@ public sealed class Cluster : IAsyncLifetime
     private readonly string _run = Guid.NewGuid().ToString("n")[..8];
     private readonly List<string> _topics = [];
     private StackLock? _stackLock;
-    private DevBrokerServer? _broker;
+    private KafkaBroker? _broker;
     private ConfluentClient? _confluent;
     private ScriptClient? _python;
     private ScriptClient? _kafkaJs;
@@ -56,6 +57,12 @@ public sealed class Cluster : IAsyncLifetime
     {
         var name = NewTopicName();
         await Confluent.CreateTopic(name, partitions, settings: settings ?? new Dictionary<string, string> { ["retention.ms"] = "-1" });
+        // Kafka acknowledges a topic before the leaders of its partitions take requests, and not every client waits for them.
+        for (var partition = 0; partition < partitions; partition++)
+        {
+            var asked = partition;
+            await Eventually.Is(new OffsetRange(0, 0), () => Confluent.Offsets(name, asked));
+        }
         return name;
     }
 
@@ -72,8 +79,9 @@ public sealed class Cluster : IAsyncLifetime
         if (Bootstrap.Length == 0)
         {
             await DevStack.Processes.Leftovers.StopAsync(state!, TimeProvider.System);
-            Directory.Delete(DevBrokerServer.DataDirectory(state!), recursive: true);
-            _broker = await DevBrokerServer.StartAsync(state!, TimeProvider.System, TestContext.Current.CancellationToken);
+            var kafkaHome = Environment.GetEnvironmentVariable("KAFKA_HOME") is { Length: > 0 } home ? home : null;
+            KafkaBroker.DeleteData(state!);
+            _broker = await KafkaBroker.StartAsync(kafkaHome, state!, TimeProvider.System, TestContext.Current.CancellationToken);
             Bootstrap = _broker.Bootstrap;
         }
         var sources = Path.Combine(Repository.Root, "tests", "conformance");

@@ -6,7 +6,8 @@ namespace StreamSettlement.DevStack.Servers;
 /// <summary>The development broker as a child process.</summary>
 internal sealed class DevBrokerServer : KafkaBroker
 {
-    private const string Data = "broker";
+    /// <summary>Of the data directory.</summary>
+    public const string Data = "broker";
 
     private readonly string program;
 

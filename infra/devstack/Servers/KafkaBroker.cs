@@ -36,6 +36,12 @@ internal abstract class KafkaBroker : StackPart
             ? await DevBrokerServer.StartAsync(state, time, token, port)
             : await ApacheKafkaServer.StartSingleAsync(kafkaHome, state, time, token, port);
 
+    /// <summary>Removes topics and groups of either product; nothing may be running.</summary>
+    public static void DeleteData(StateDirectory state)
+    {
+        foreach (var data in new[] { DevBrokerServer.Data, ApacheKafkaServer.Data }) Directory.Delete(state.DataDirectory(data), recursive: true);
+    }
+
     /// <summary>Whether a process of this name is a broker: those of a cluster bear a number behind it.</summary>
     public static bool IsName(string process) => process == Name || process.StartsWith(Name + "-", StringComparison.Ordinal);
 

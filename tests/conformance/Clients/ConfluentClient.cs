@@ -66,11 +66,16 @@ internal sealed class ConfluentClient : IKafkaAdmin, IDisposable
         return records;
     });
 
-    public Task<OffsetRange> Offsets(string topic, int partition)
+    public async Task<OffsetRange> Offsets(string topic, int partition)
     {
         using var consumer = Consumer("reader");
-        var range = consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), Patience);
-        return Task.FromResult(new OffsetRange(range.Low.Value, range.High.Value));
+        var range = new WatermarkOffsets(Offset.Unset, Offset.Unset);
+        await Refusals(() =>
+        {
+            range = consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), Patience);
+            return Task.CompletedTask;
+        });
+        return new OffsetRange(range.Low.Value, range.High.Value);
     }
 
     public async Task<long> OffsetAt(string topic, int partition, long timestamp)
@@ -88,12 +93,10 @@ internal sealed class ConfluentClient : IKafkaAdmin, IDisposable
             : Task.FromResult(found.Partitions.Count);
     }
 
-    // The version at hand has no name for the controller: whoever answers is one of the brokers.
-    public Task<ClusterDescription> Cluster()
+    public async Task<ClusterDescription> Cluster()
     {
-        var metadata = _admin.GetMetadata(Patience);
-        return Task.FromResult(new ClusterDescription(
-            [.. metadata.Brokers.Select(broker => $"{broker.Host}:{broker.Port}")], metadata.OriginatingBrokerId, ""));
+        var described = await _admin.DescribeClusterAsync(new DescribeClusterOptions { RequestTimeout = Patience });
+        return new ClusterDescription([.. described.Nodes.Select(node => $"{node.Host}:{node.Port}")], described.Controller?.Id ?? -1, described.ClusterId);
     }
 
     public async Task<Sharing> Share(string topic, string group, int partitions)

@@ -3,7 +3,6 @@
 const { CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = require('kafkajs');
 
 const kafka = new Kafka({ clientId: 'kafkajs', brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { retries: 3 } });
-const admin = kafka.admin();
 const session = { sessionTimeout: 6000, heartbeatInterval: 300 };
 let readers = 0;
 
@@ -39,7 +38,19 @@ async function read(topic, groupId, enough, accept) {
   return records;
 }
 
-const range = async (topic, partition) => (await admin.fetchTopicOffsets(topic)).find(each => each.partition === partition);
+// A client for each request: one asks for every topic that it was ever asked about, and fails once another test has deleted one of them.
+const administer = request => async details => {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await request(admin, details);
+  } finally {
+    await admin.disconnect();
+  }
+};
+
+const fetchRange = async (admin, topic, partition) => (await admin.fetchTopicOffsets(topic)).find(each => each.partition === partition);
+const range = administer((admin, { topic, partition }) => fetchRange(admin, topic, partition));
 
 const commands = {
   async produce({ topic, records, compression, idempotent }) {
@@ -59,7 +70,7 @@ const commands = {
   },
 
   async read({ topic, partition }) {
-    const { low, high } = await range(topic, partition);
+    const { low, high } = await range({ topic, partition });
     if (low === high) return [];
     return await read(topic, `${topic}-reader-${++readers}`,
       records => records.length > 0 && records[records.length - 1].offset >= Number(high) - 1, found => found === partition);
@@ -68,14 +79,14 @@ const commands = {
   readInGroup: ({ topic, group, count }) => read(topic, group, records => records.length === count, () => true),
 
   async offsets({ topic, partition }) {
-    const { low, high } = await range(topic, partition);
+    const { low, high } = await range({ topic, partition });
     return { low: Number(low), high: Number(high) };
   },
 
-  async offsetAt({ topic, partition, timestamp }) {
+  offsetAt: administer(async (admin, { topic, partition, timestamp }) => {
     const found = (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)).find(each => each.partition === partition);
     return Number(found.offset);
-  },
+  }),
 
   async share({ topic, group, partitions }) {
     const consumers = [0, 1].map(() => kafka.consumer({ groupId: group, ...session, maxWaitTimeInMs: 100 }));
@@ -93,7 +104,7 @@ const commands = {
     }
     await until(() => assigned.every(each => each.length > 0) && assigned.flat().length === partitions);
     const both = assigned.map(each => [...each].sort());
-    const described = (await admin.describeGroups([group])).groups[0];
+    const described = await administer(async admin => (await admin.describeGroups([group])).groups[0])();
     await consumers[1].disconnect();
     await until(() => assigned[0].length === partitions);
     const one = [...assigned[0]].sort();
@@ -101,52 +112,50 @@ const commands = {
     return { both, one, state: described.state, members: described.members.length };
   },
 
-  async createTopic({ topic, partitions, replicas, settings }) {
+  createTopic: administer(async (admin, { topic, partitions, replicas, settings }) => {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    const made = await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }] });
+    const topics = [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }];
+    // Waiting, this client would fail where the broker that it asks does not know the topic yet.
+    const made = await admin.createTopics({ topics, waitForLeaders: false });
     // That a topic exists is no error to this client.
     if (!made) throw Object.assign(new Error('the topic exists'), { code: 36 });
-  },
-
-  deleteTopic: ({ topic }) => admin.deleteTopics({ topics: [topic] }),
-
-  createPartitions: ({ topic, total }) => admin.createPartitions({ topicPartitions: [{ topic, count: total }] }),
-
-  async partitions({ topic }) {
-    return (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.length;
-  },
-
-  async settings({ topic }) {
-    const described = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] });
-    return Object.fromEntries(described.resources[0].configEntries.map(entry => [entry.configName, entry.configValue]));
-  },
-
-  alterSettings: ({ topic, settings }) => admin.alterConfigs({
-    validateOnly: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })) }],
   }),
 
-  async deleteRecords({ topic, partition, before }) {
-    // This client looks for the leader among what it knows, and knows nothing of a topic that it was not asked for before.
-    await range(topic, partition);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
-  },
+  deleteTopic: administer((admin, { topic }) => admin.deleteTopics({ topics: [topic] })),
 
-  async committed({ group, topic, partition }) {
+  createPartitions: administer((admin, { topic, total }) => admin.createPartitions({ topicPartitions: [{ topic, count: total }] })),
+
+  partitions: administer(async (admin, { topic }) => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.length),
+
+  settings: administer(async (admin, { topic }) => {
+    const described = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] });
+    return Object.fromEntries(described.resources[0].configEntries.map(entry => [entry.configName, entry.configValue]));
+  }),
+
+  alterSettings: administer((admin, { topic, settings }) => admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })) }],
+  })),
+
+  deleteRecords: administer(async (admin, { topic, partition, before }) => {
+    // This client looks for the leader among what it knows, and knows nothing of a topic that it was not asked for before.
+    await fetchRange(admin, topic, partition);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
+  }),
+
+  committed: administer(async (admin, { group, topic, partition }) => {
     const [{ partitions }] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
     return Number(partitions.find(each => each.partition === partition)?.offset ?? -1);
-  },
+  }),
 
-  async groups() {
-    return (await admin.listGroups()).groups.map(each => each.groupId);
-  },
+  groups: administer(async admin => (await admin.listGroups()).groups.map(each => each.groupId)),
 
-  deleteGroup: ({ group }) => admin.deleteGroups([group]),
+  deleteGroup: administer((admin, { group }) => admin.deleteGroups([group])),
 
-  async cluster() {
+  cluster: administer(async admin => {
     const { brokers, controller, clusterId } = await admin.describeCluster();
     return { brokers: brokers.map(each => `${each.host}:${each.port}`), controller, clusterId };
-  },
+  }),
 };
 
 // This client wraps the broker's error in its own, one in another.
@@ -165,14 +174,6 @@ async function answer(line) {
   }
 }
 
-async function main() {
-  await admin.connect();
-  const lines = require('readline').createInterface({ input: process.stdin });
-  lines.on('line', async line => process.stdout.write(`${JSON.stringify(await answer(line))}\n`));
-  lines.on('close', () => process.exit(0));
-}
-
-main().catch(error => {
-  console.error(error);
-  process.exit(1);
-});
+const lines = require('readline').createInterface({ input: process.stdin });
+lines.on('line', async line => process.stdout.write(`${JSON.stringify(await answer(line))}\n`));
+lines.on('close', () => process.exit(0));
