@@ -39,7 +39,7 @@ public sealed class Servers : IAsyncLifetime
     internal SourceServer Source => source ?? throw new InvalidOperationException("the fixture has not been initialised");
 
     /// <summary>Where the source's MySQL is; null for what is installed.</summary>
-    internal static string? MySqlHome => Environment.GetEnvironmentVariable("MYSQL_HOME") is { Length: > 0 } home ? home : null;
+    internal static string? MySqlHome => ServerChoice.OfEnvironment().MySqlHome;
 
     internal PostgresServer Postgres => postgres ?? throw new InvalidOperationException("the fixture has not been initialised");
 
@@ -72,6 +72,7 @@ public sealed class Servers : IAsyncLifetime
         source = await starts.Item1;
         postgres = await starts.Item2;
         await DropLeftoverDatabasesAsync();
+        TestedServers.Write([SourceServer.Describe(source.Version), $"PostgreSQL {postgres.Version}"]);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,4 +1,4 @@
-using StreamSettlement.Cli.Commands;
+using StreamSettlement.Cli.Testing;
 
 namespace StreamSettlement.UnitTests.Cli;
 
