@@ -45,6 +45,11 @@ internal static class CommandLine
             await terminal.Error.WriteLineAsync("interrupted; whatever it had started is stopped");
             return ExitCodes.Interrupted;
         }
+        catch (PrerequisiteException e)
+        {
+            await terminal.Error.WriteLineAsync(e.Message);
+            return ExitCodes.Prerequisite;
+        }
         catch (DevStackException e)
         {
             await terminal.Error.WriteLineAsync(e.Message);

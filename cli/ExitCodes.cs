@@ -11,6 +11,9 @@ internal static class ExitCodes
     /// <summary>Unknown command or option, or a malformed value.</summary>
     public const int Usage = 2;
 
+    /// <summary>Something that the command needs is missing on this machine or too old: a server, Java, an SDK.</summary>
+    public const int Prerequisite = 3;
+
     /// <summary>Ctrl-C or SIGTERM, by the shells' convention.</summary>
     public const int Interrupted = 130;
 }

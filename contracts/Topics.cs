@@ -12,20 +12,21 @@ public sealed class Topics
     /// <summary>The rule of <see cref="IsPrefix"/> for an error message.</summary>
     public static readonly string PrefixExpected = $"expected at most {PrefixCharsMax} of the characters a-z A-Z 0-9 . _ -, or nothing";
 
-    private readonly string _prefix;
-
     /// <param name="prefix">Empty for none; see <see cref="IsPrefix"/>.</param>
     /// <exception cref="ArgumentException">The prefix makes names that Kafka refuses.</exception>
     public Topics(string prefix)
     {
         if (!IsPrefix(prefix)) throw new ArgumentException($"'{prefix}' can't be the prefix of a topic: {PrefixExpected}", nameof(prefix));
-        _prefix = prefix;
+        Prefix = prefix;
         (ViewLogs, AdViews) = (WithPrefix("view-logs.v1"), WithPrefix("ad-views.v1"));
         (ViewLogsDeadLetters, AdViewsDeadLetters) = (WithPrefix("view-logs.v1.dlq"), WithPrefix("ad-views.v1.dlq"));
         IngestCursors = WithPrefix("ingest-cursors.v1");
         (Commands, Events) = (WithPrefix("settlement.commands.v1"), WithPrefix("settlement.events.v1"));
         LiveGroup = WithPrefix("aggregator-g1");
     }
+
+    /// <summary>Before every name; empty for none.</summary>
+    public string Prefix { get; }
 
     public string ViewLogs { get; }
 
@@ -67,7 +68,7 @@ public sealed class Topics
     public string ControlGroup(string service) => WithPrefix($"{service}-control");
 
     /// <summary>The name of another group or client of this deployment, such as the client id <c>ingest</c>.</summary>
-    public string WithPrefix(string name) => _prefix + name;
+    public string WithPrefix(string name) => Prefix + name;
 
     /// <param name="dataPartitions">Partitions of the two data topics; frozen once they exist.</param>
     public IReadOnlyList<TopicSpec> All(int dataPartitions) =>

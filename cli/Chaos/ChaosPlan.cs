@@ -64,8 +64,6 @@ internal static class ChaosPlan
 
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(8);
 
-    private static readonly string[] Targets = ["ingest", "aggregator", "settlement", "broker", "postgres", "mariadb"];
-
     private static readonly Dictionary<string, string[]> Instances = new()
     {
         ["ingest"] = ["ingest", "ingest-2"],
@@ -76,8 +74,10 @@ internal static class ChaosPlan
     public static IReadOnlyList<string> InstancesOf(string target) => Instances.GetValueOrDefault(target) ?? [target];
 
     /// <param name="session">Session timeout of the aggregators: they are halted for longer.</param>
+    /// <param name="servers">Names of the servers that may be stopped: those that the run has started itself.</param>
+    /// <param name="kafka">Which of them is Kafka's, if any; halted for longer than the session timeout.</param>
     /// <returns>In order of time; every step ends before the duration does.</returns>
-    public static IReadOnlyList<ChaosStep> Of(int seed, TimeSpan duration, TimeSpan session)
+    public static IReadOnlyList<ChaosStep> Of(int seed, TimeSpan duration, TimeSpan session, IReadOnlyList<string> servers, string? kafka)
     {
         var random = new Random(seed);
         // The others notice, and have counted on, before the killed one is back.
@@ -88,7 +88,7 @@ internal static class ChaosPlan
         [
             .. new[] { first }
                 .Concat(rewinds)
-                .Concat(Faults(random, begin, end, session, rewinds))
+                .Concat(Faults(random, begin, end, session, ["ingest", "aggregator", "settlement", .. servers], kafka, rewinds))
                 .Concat(Every(random, begin, end, 6, 14, FaultKind.Resend, () => (TimeSpan.Zero, random.Next(20, 400))))
                 .Concat(Every(random, begin, end, 3, 8, FaultKind.LateTransaction, () => (Seconds(random, 1, 8), random.Next(5, 80))))
                 .Concat(Every(random, begin, end, 15, 30, FaultKind.PoisonRows, () => (TimeSpan.Zero, random.Next(1, 6))))
@@ -101,19 +101,20 @@ internal static class ChaosPlan
         static ChaosStep Ended(int day, TimeSpan at) => new(at, FaultKind.EndDay, "", TimeSpan.Zero, day);
     }
 
-    private static List<ChaosStep> Faults(Random random, TimeSpan begin, TimeSpan end, TimeSpan session, List<ChaosStep> rewinds)
+    private static List<ChaosStep> Faults(
+        Random random, TimeSpan begin, TimeSpan end, TimeSpan session, string[] targets, string? kafka, List<ChaosStep> rewinds)
     {
         var steps = new List<ChaosStep>();
         var deck = new List<(FaultKind Kind, string Target)>();
         var free = new Dictionary<string, TimeSpan>();
         for (var at = begin; ; at += Seconds(random, 2, 5))
         {
-            if (deck.Count == 0) deck.AddRange(Shuffled(random));
+            if (deck.Count == 0) deck.AddRange(Shuffled(random, targets));
             // The first card whose target is free; the others wait.
             var index = deck.FindIndex(card => FreeOf(card.Target, at) is not null);
             if (index < 0) continue;
             var (kind, target) = deck[index];
-            var step = new ChaosStep(at, kind, FreeOf(target, at)!, Duration(random, kind, target, session), 0);
+            var step = new ChaosStep(at, kind, FreeOf(target, at)!, Duration(random, kind, target, kafka, session), 0);
             if (step.End > end) return steps;
             deck.RemoveAt(index);
             free[step.Target] = step.End + Recovery;
@@ -128,21 +129,21 @@ internal static class ChaosPlan
     }
 
     /// <summary>Every kind for every target, in turns: any three cards hold three kinds, and any six of a kind six targets.</summary>
-    private static IEnumerable<(FaultKind Kind, string Target)> Shuffled(Random random)
+    private static IEnumerable<(FaultKind Kind, string Target)> Shuffled(Random random, string[] all)
     {
         FaultKind[] kinds = [FaultKind.Kill, FaultKind.Suspend, FaultKind.Restart];
         random.Shuffle(kinds);
-        var targets = kinds.Select(_ => Targets.ToArray()).ToArray();
+        var targets = kinds.Select(_ => all.ToArray()).ToArray();
         foreach (var ofKind in targets) random.Shuffle(ofKind);
-        for (var round = 0; round < Targets.Length; round++)
+        for (var round = 0; round < all.Length; round++)
             for (var kind = 0; kind < kinds.Length; kind++) yield return (kinds[kind], targets[kind][round]);
     }
 
-    private static TimeSpan Duration(Random random, FaultKind kind, string target, TimeSpan session) => (kind, target) switch
+    private static TimeSpan Duration(Random random, FaultKind kind, string target, string? kafka, TimeSpan session) => kind switch
     {
-        (FaultKind.Suspend, "aggregator") => session + Seconds(random, 2, 4),
-        (FaultKind.Suspend, "broker") => session + Seconds(random, 0, 2),
-        (FaultKind.Suspend, _) => Seconds(random, 3, 9),
+        FaultKind.Suspend when target == "aggregator" => session + Seconds(random, 2, 4),
+        FaultKind.Suspend when target == kafka => session + Seconds(random, 0, 2),
+        FaultKind.Suspend => Seconds(random, 3, 9),
         _ => Seconds(random, 0, 3),
     };
 

@@ -21,7 +21,7 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
 
     private async Task<ChaosReport> RunAsync(ChaosSource source, ChaosDisplay display, CancellationToken token)
     {
-        using var topics = new ChaosTopics(stack.Broker.Bootstrap, stack.Topics, settings.Seed, time);
+        using var topics = new ChaosTopics(stack.Bootstrap, stack.Topics, settings.Seed, time);
         using var client = new SettlementApi(stack.Settlement!.Address);
         var api = new PatientApi(client, time);
         using var faults = new ChaosFaults(stack, source, topics, api, settings.Days, display, time);
@@ -42,9 +42,11 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
 
     private async Task DisturbAsync(ChaosSource source, ChaosFaults faults, ChaosDisplay display, CancellationToken token)
     {
+        // Servers that run already are others': they are left alone.
+        string[] servers = [.. stack.OwnServers.Select(server => server.Process.Name)];
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(token);
         var streaming = source.RunAsync(failed.Token);
-        var disturbing = faults.RunAsync(settings.Plan, failed.Token);
+        var disturbing = faults.RunAsync(ChaosPlan.Of(settings.Seed, settings.Duration, ChaosSettings.Session, servers, stack.Kafka?.Process.Name), failed.Token);
         var looking = LookAsync(source, faults, display, failed.Token);
         try
         {

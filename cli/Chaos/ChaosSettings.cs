@@ -14,8 +14,6 @@ internal sealed record ChaosSettings(TimeSpan Duration, int Seed, int RowsPerSec
     /// <summary>Of the aggregators: the shortest that Apache Kafka accepts by default.</summary>
     public static readonly TimeSpan Session = TimeSpan.FromSeconds(6);
 
-    public IReadOnlyList<ChaosStep> Plan => ChaosPlan.Of(Seed, Duration, Session);
-
     public IReadOnlyList<BusinessDay> Days => [.. Enumerable.Range(0, ChaosPlan.Days).Select(day => LastDay.AddDays(day - ChaosPlan.Days + 1))];
 
     public GeneratorSettings Rows => new() { Logs = 0, Ads = 0, Contents = 500, Creators = 50, Advertisements = 20, Seed = Seed, Day = LastDay, Days = ChaosPlan.Days };

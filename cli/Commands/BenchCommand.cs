@@ -19,6 +19,7 @@ internal static class BenchCommand
         var rate = Options.Number("--rate", "With --live: new rows per second.", 5_000, 1, 100_000);
         var seconds = Options.Number("--seconds", "With --live: how long.", 120, 1, 86_400);
         foreach (var option in new Option[] { runs, scale, chart, live, rate, seconds }) command.Options.Add(option);
+        var servers = new ServerOptions(command, running: true);
         command.Validators.Add(result =>
         {
             var isLive = Options.TryGet(result, live, out var asked) && asked;
@@ -31,8 +32,8 @@ internal static class BenchCommand
         {
             var settings = rows.Read(parsed, GeneratorOptions.Today(time).AddDays(-1));
             return parsed.GetValue(live)
-                ? await new LiveBench(terminal, time).RunAsync(settings with { Day = GeneratorOptions.Today(time) }, parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), token)
-                : await new PipelineBench(terminal, time).RunAsync(settings, parsed.GetValue(runs), parsed.GetValue(scale), parsed.GetValue(chart), token);
+                ? await new LiveBench(terminal, await servers.ReadAsync(parsed, token), time).RunAsync(settings with { Day = GeneratorOptions.Today(time) }, parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), token)
+                : await new PipelineBench(terminal, await servers.ReadAsync(parsed, token), time).RunAsync(settings, parsed.GetValue(runs), parsed.GetValue(scale), parsed.GetValue(chart), token);
         });
         command.Subcommands.Add(Deadlocks(terminal));
         return command;

@@ -13,11 +13,12 @@ internal static class ChaosCommand
         var rate = Options.Number("--rate", "New rows per second.", 300, 10, 20_000);
         var keep = new Option<bool>("--keep") { Description = "Leave everything running afterwards; ./settlement down stops it." };
         var command = new Command("chaos", "Stream rows, kill, halt and restart everything at random, let it settle, compare all with the source.") { minutes, seed, rate, keep };
+        var servers = new ServerOptions(command, running: true);
         command.SetAction(async (parsed, token) =>
         {
             var settings = new ChaosSettings(
                 TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(seed), parsed.GetValue(rate), GeneratorOptions.Today(time).AddDays(-1));
-            await using var stack = await LocalStates.FreshStackAsync(LocalStates.Chaos, ChaosSettings.Stack, terminal, time, token);
+            await using var stack = await LocalStates.FreshStackAsync(LocalStates.Chaos, ChaosSettings.Stack with { Servers = await servers.ReadAsync(parsed, token) }, terminal, time, token);
             var report = await new ChaosRun(stack, settings, terminal, time).RunAsync(token);
             ChaosSummary.Write(terminal, report);
             if (!report.IsEqual) terminal.Line($"logs: {stack.State.LogDirectory}");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamSettlement.Cli.Demo;
 using StreamSettlement.DevStack;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.Cli.Commands;
 
@@ -13,12 +14,13 @@ internal static class DemoCommand
         var rows = new GeneratorOptions(command, "The business day of the rows. Default: yesterday in Asia/Seoul.");
         var json = Options.Output("--json", "Write the figures to this file too.");
         var keep = new Option<bool>("--keep") { Description = "Leave everything running afterwards; ./settlement down stops it." };
+        var servers = new ServerOptions(command, running: true);
         command.Options.Add(json);
         command.Options.Add(keep);
         command.SetAction(async (parsed, token) =>
         {
             var settings = new PipelineSettings(rows.Read(parsed, GeneratorOptions.Today(time).AddDays(-1)));
-            var report = await RunAsync(settings, LocalStates.Demo, terminal, time, parsed.GetValue(keep), token);
+            var report = await RunAsync(settings, await servers.ReadAsync(parsed, token), LocalStates.Demo, terminal, time, parsed.GetValue(keep), token);
             PipelineSummary.Write(terminal, report);
             WhereToLook(terminal, report, parsed.GetValue(keep));
             if (parsed.GetValue(json) is { } file) await File.WriteAllTextAsync(file.FullName, report.ToJson() + "\n", token);
@@ -28,9 +30,10 @@ internal static class DemoCommand
     }
 
     /// <summary>Runs the pipeline on an empty stack in <paramref name="state"/>, which is stopped unless it is kept.</summary>
-    public static async Task<PipelineReport> RunAsync(PipelineSettings settings, StateDirectory state, Terminal terminal, TimeProvider time, bool keep, CancellationToken token)
+    public static async Task<PipelineReport> RunAsync(
+        PipelineSettings settings, ServerChoice servers, StateDirectory state, Terminal terminal, TimeProvider time, bool keep, CancellationToken token)
     {
-        await using var stack = await LocalStates.FreshStackAsync(state, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);
+        await using var stack = await LocalStates.FreshStackAsync(state, new LocalStackSettings { Servers = servers, Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);
         var report = await new PipelineRun(stack, settings, terminal, time).RunAsync(token);
         if (keep) stack.Detach();
         return report;

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using StreamSettlement.Cli.Display;
+using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Generator;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.Cli.Commands;
 
@@ -35,7 +37,7 @@ internal static class GenerateCommand
 
     private static async Task<int> FillAsync(Terminal terminal, TimeProvider time, GeneratorSettings settings, CancellationToken token)
     {
-        var filler = new SourceFiller(LocalStates.Running().Source, settings);
+        var filler = new SourceFiller(await SourceAsync(token), settings);
         var start = time.GetTimestamp();
         await StageDisplay.RunAsync(terminal, time, async display =>
         {
@@ -47,9 +49,17 @@ internal static class GenerateCommand
         return ExitCodes.Done;
     }
 
+    /// <exception cref="DevStackException">The stack reads somebody's source.</exception>
+    private static async Task<MySqlDatabase> SourceAsync(CancellationToken token)
+    {
+        var source = LocalStates.Running().Source;
+        await RunningServers.RefuseForeignAsync(source, token);
+        return source;
+    }
+
     private static async Task<int> StreamAsync(Terminal terminal, TimeProvider time, GeneratorSettings settings, int perSecond, int? seconds, CancellationToken token)
     {
-        var live = new LiveGenerator(LocalStates.Running().Source, settings, perSecond, time);
+        var live = new LiveGenerator(await SourceAsync(token), settings, perSecond, time);
         terminal.Line($"{perSecond:N0} new rows per second, {(seconds is null ? "until Ctrl-C" : $"for {seconds} s")}");
         try
         {

@@ -35,7 +35,7 @@ internal static class LocalStates
             throw new DevStackException($"Another run uses {state.Root} ({StackLock.Describe(owner)}). Wait for it, or stop it with ./settlement down.");
         if (await LocalStack.StopAsync(state, time)) terminal.Line("stopped the last run, which was still there");
         state.Delete();
-        return await LocalStack.StartServersAsync(new StateDirectory(state.Root), settings, terminal.Line, time, token);
+        return await LocalStack.StartServersAsync(new StateDirectory(state.Root), settings with { FillsSource = true }, terminal.Line, time, token);
     }
 
     /// <summary>The stack of <c>up</c>, or else one that <c>demo --keep</c> or <c>chaos --keep</c> left.</summary>

@@ -26,16 +26,16 @@ internal static class Options
         CustomParser = result => ParseDay(result, "day"),
     };
 
-    public static Option<string?> Address(string name, string description) => new(name)
+    /// <summary>One or more addresses, separated by commas.</summary>
+    public static Option<string?> Addresses(string name, string description) => new(name)
     {
         Description = description,
         HelpName = "HOST:PORT",
         CustomParser = result =>
         {
             var text = result.Tokens.Single().Value;
-            var colon = text.LastIndexOf(':');
-            if (colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0) return text;
-            result.AddError($"{name} is '{text}': expected HOST:PORT such as localhost:9092.");
+            if (text.Split(',').All(IsAddress)) return text;
+            result.AddError($"{name} is '{text}': expected HOST:PORT such as localhost:9092, or several separated by commas.");
             return null;
         },
     };
@@ -83,6 +83,12 @@ internal static class Options
             value = default;
             return false;
         }
+    }
+
+    private static bool IsAddress(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        return colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0;
     }
 
     private static Option<BusinessDay?> DayOption(string name, string description) => new(name)

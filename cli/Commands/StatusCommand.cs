@@ -47,6 +47,7 @@ internal static class StatusCommand
             ["api"] = api.Address.ToString().TrimEnd('/'),
             ["at"] = time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture),
             ["ready"] = ready,
+            ["servers"] = local is null ? null : new JsonObject(local.Servers.Select(server => KeyValuePair.Create(server.Key, (JsonNode?)server.Value))),
             ["services"] = services,
             ["streams"] = local is null ? null : await StreamsAsync(local, token),
             ["days"] = services["settlement"]!["ready"]!.GetValue<bool>() ? await api.DaysAsync(token) : null,
@@ -122,6 +123,8 @@ internal static class StatusCommand
     private static void Write(Terminal terminal, JsonObject status)
     {
         terminal.Line($"API {status["api"]}");
+        if (status["servers"] is JsonObject servers)
+            foreach (var (name, server) in servers) terminal.Line($"  {name,-12}{server}");
         foreach (var (name, service) in status["services"]!.AsObject())
             terminal.Line($"  {name,-12}{(service!["ready"]!.GetValue<bool>() ? "ready" : $"not ready: {service["health"]?.ToJsonString()}")}");
         if (status["streams"] is JsonObject streams)

@@ -1,18 +1,19 @@
 using StreamSettlement.Cli.Commands;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Generator;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.Cli.Demo;
 
 /// <summary>From commit in MySQL to visible in the rollups, while rows stream in.</summary>
-internal sealed class LiveBench(Terminal terminal, TimeProvider time)
+internal sealed class LiveBench(Terminal terminal, ServerChoice servers, TimeProvider time)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public async Task<int> RunAsync(GeneratorSettings settings, int rate, TimeSpan duration, CancellationToken token)
     {
-        await using var stack = await LocalStates.FreshStackAsync(LocalStates.Bench, new LocalStackSettings { Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);
+        await using var stack = await LocalStates.FreshStackAsync(LocalStates.Bench, new LocalStackSettings { Servers = servers, Environment = PipelineSettings.ServiceEnvironment }, terminal, time, token);
         await stack.StartServicesAsync(terminal.Line, token);
         var latencies = new LiveLatencies();
         var generator = new LiveGenerator(stack.Source, settings, rate, time) { Committed = (logs, ads) => latencies.Committed(time.GetTimestamp(), logs, ads) };
@@ -24,7 +25,7 @@ internal sealed class LiveBench(Terminal terminal, TimeProvider time)
         if (await Task.WhenAny(watching, failure) == failure) throw new DevStackException(await failure);
         await watching;
         await ended.CancelAsync();
-        return Write(latencies, generator, rate, duration);
+        return Write(stack, latencies, generator, rate, duration);
     }
 
     private async Task WatchAsync(LocalStack stack, LiveLatencies latencies, Task streaming, CancellationToken token)
@@ -42,9 +43,10 @@ internal sealed class LiveBench(Terminal terminal, TimeProvider time)
         }
     }
 
-    private int Write(LiveLatencies latencies, LiveGenerator generator, int rate, TimeSpan duration)
+    private int Write(LocalStack stack, LiveLatencies latencies, LiveGenerator generator, int rate, TimeSpan duration)
     {
         terminal.Line($"live, {rate:N0} rows/s for {duration.TotalSeconds:0} s: {generator.Begun:N0} rows begun ({generator.Begun / duration.TotalSeconds:N0}/s), {latencies.Rows:N0} of them counted");
+        terminal.Line($"  on {string.Join(", ", stack.Servers.Values)}");
         terminal.Line($"  commit to visible: p50 {latencies.Percentile(0.5):0.00} s   p90 {latencies.Percentile(0.9):0.00} s   p99 {latencies.Percentile(0.99):0.00} s   max {latencies.Percentile(1):0.00} s");
         return ExitCodes.Done;
     }

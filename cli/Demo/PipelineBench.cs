@@ -1,13 +1,12 @@
 using StreamSettlement.Cli.Commands;
 using StreamSettlement.DevStack.Generator;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.Cli.Demo;
 
 /// <summary>The same pipeline several times, and with many times the rows.</summary>
-internal sealed class PipelineBench(Terminal terminal, TimeProvider time)
+internal sealed class PipelineBench(Terminal terminal, ServerChoice servers, TimeProvider time)
 {
-    private static readonly string[] Processes = ["ingest", "aggregator", "settlement", "broker"];
-
     /// <returns>0 when every run was posted and reconciled.</returns>
     public async Task<int> RunAsync(GeneratorSettings rows, int runs, int scale, FileInfo? chart, CancellationToken token)
     {
@@ -35,19 +34,20 @@ internal sealed class PipelineBench(Terminal terminal, TimeProvider time)
     {
         var quiet = Terminal.Plain(TextWriter.Null, terminal.Error);
         terminal.Line($"running {rows.Logs:N0} view logs and {rows.Ads:N0} ad views …");
-        return await DemoCommand.RunAsync(new PipelineSettings(rows), LocalStates.Bench, quiet, time, keep: false, token);
+        return await DemoCommand.RunAsync(new PipelineSettings(rows), servers, LocalStates.Bench, quiet, time, keep: false, token);
     }
 
-    private void Write(GeneratorSettings rows, IReadOnlyList<PipelineReport> reports)
+    private void Write(GeneratorSettings rows, List<PipelineReport> reports)
     {
-        terminal.Line($"{rows.Logs:N0} view logs + {rows.Ads:N0} ad views, {rows.Contents:N0} contents, {rows.Creators:N0} creators, seed {rows.Seed}");
-        terminal.Line("  generate   ingest  aggregate  settle  pipeline      rows/s   peak MB ingest / aggregator / settlement / broker   status");
+        terminal.Line($"{rows.Logs:N0} view logs + {rows.Ads:N0} ad views, {rows.Contents:N0} contents, {rows.Creators:N0} creators, seed {rows.Seed}; {string.Join(", ", reports[0].Servers.Values)}");
+        terminal.Line("  generate   ingest  aggregate  settle  pipeline      rows/s   peak MB   status");
         foreach (var report in reports)
         {
             var (seconds, peaks) = (report.Seconds, report.PeakRssMb);
             terminal.Line($"  {seconds.Generate,7:0.0} s {seconds.Ingest,6:0.0} s {seconds.Aggregate,8:0.0} s {seconds.Settle,5:0.0} s {seconds.Pipeline,7:0.0} s {report.RowsPerSecond,11:N0}   " +
-                $"{string.Join(" / ", Processes.Select(name => peaks.TryGetValue(name, out var peak) ? $"{peak:0}" : "?"))}   {report.Status}{(report.Reconciled ? "" : ", NOT reconciled")}");
-            terminal.Line($"             cpu s  {string.Join("   ", report.CpuSeconds.Select(process => $"{process.Key} {process.Value:0.0}"))}");
+                $"{string.Join("  ", peaks.Select(peak => $"{peak.Key} {peak.Value:0}"))}   {report.Status}{(report.Reconciled ? "" : ", NOT reconciled")}");
+            terminal.Line($"             processor seconds  {string.Join("   ", report.CpuSeconds.Select(process => $"{process.Key} {process.Value:0.0}"))}   together {report.CpuSecondsTotal:0.0}");
+            terminal.Line($"             {report.RowsPerCoreSecond:N0} rows per core-second; {(report.GroupBySeconds > 0 ? seconds.Pipeline / report.GroupBySeconds : 0):0.0} times one GROUP BY over the same view logs ({report.GroupBySeconds:0.00} s)");
         }
     }
 

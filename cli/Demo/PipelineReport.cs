@@ -22,7 +22,8 @@ internal sealed record StageSeconds(double Generate, double Ingest, double Aggre
 /// <param name="PaidAds">Units in the payouts.</param>
 /// <param name="RowsPerSecond">Logs and ads over the seconds of the pipeline.</param>
 /// <param name="PeakRssMb">Per process, 10^6 bytes.</param>
-/// <param name="CpuSeconds">Per process, start included: on a busy machine it says more than the time that passed.</param>
+/// <param name="CpuSeconds">Per process with what it started, from the start of the services to Posted: on a busy machine it says more than the time that passed.</param>
+/// <param name="Servers">What it ran on, with versions: <c>kafka</c>, <c>source</c>, <c>postgres</c>.</param>
 /// <param name="LedgerMicros">Payable to creators in the ledger; equal to the payouts.</param>
 /// <param name="Reconciled">Source, rollups, payouts and ledger agree.</param>
 /// <param name="GroupBySeconds">One GROUP BY over the same view logs in the source database: counting alone, once, with nothing kept.</param>
@@ -30,11 +31,17 @@ internal sealed record StageSeconds(double Generate, double Ingest, double Aggre
 internal sealed record PipelineReport(
     string Day, long Seed, long Logs, long Ads, long CompletedViews, long CountedViews, long CountedAds, long Excluded, long DeadLetters,
     long PaidViews, long PaidAds, StageSeconds Seconds, long RowsPerSecond, IReadOnlyDictionary<string, double> PeakRssMb,
-    IReadOnlyDictionary<string, double> CpuSeconds,
+    IReadOnlyDictionary<string, double> CpuSeconds, IReadOnlyDictionary<string, string> Servers,
     long PayoutMicros, long LedgerMicros, bool Reconciled, string Status, string? Refusal, double GroupBySeconds,
     [property: JsonIgnore] IReadOnlyList<CreatorPayout> TopCreators)
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+
+    /// <summary>Of all processes together.</summary>
+    public double CpuSecondsTotal => Math.Round(CpuSeconds.Values.Sum(), 2);
+
+    /// <summary>Logs and ads over the processor seconds of all processes.</summary>
+    public long RowsPerCoreSecond => CpuSecondsTotal > 0 ? (long)((Logs + Ads) / CpuSecondsTotal) : 0;
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 }

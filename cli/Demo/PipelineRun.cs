@@ -80,10 +80,10 @@ internal sealed class PipelineRun(LocalStack stack, PipelineSettings settings, T
         }
     }
 
-    private IEnumerable<ChildProcess> ServicesAndBroker() => [stack.Ingest!.Process, stack.Aggregator!.Process, stack.Settlement!.Process, stack.Broker.Process];
+    private IEnumerable<ChildProcess> ServicesAndBroker() =>
+        [stack.Ingest!.Process, stack.Aggregator!.Process, stack.Settlement!.Process, .. stack.Kafka is { } kafka ? (ChildProcess[])[kafka.Process] : []];
 
-    // PostgreSQL is missing: each of its sessions is a process of its own.
-    private Dictionary<string, double> Cpu() => Measure(stack.Processes().Where(process => process.Name != PostgresServer.Name), process => ProcessUse.CpuSeconds(process.Id));
+    private Dictionary<string, double> Cpu() => Measure(stack.Processes(), process => ProcessUse.CpuSeconds(process.Id));
 
     private static Dictionary<string, double> Measure(IEnumerable<ChildProcess> processes, Func<ChildProcess, double?> measure) => processes
         .Select(process => (process.Name, Value: measure(process)))

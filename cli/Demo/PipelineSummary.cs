@@ -21,6 +21,8 @@ internal static class PipelineSummary
         Stage(terminal, "settle", report.TopCreators.Count == 0 ? 0 : report.PaidViews + report.PaidAds, report.Seconds.Settle, "units balanced, priced and posted");
         Stage(terminal, "pipeline", report.Logs + report.Ads, report.Seconds.Pipeline, "rows, from the first one read to Posted");
         terminal.Line($"{"  memory",-(int)NameWidth}{string.Join("   ", report.PeakRssMb.Select(process => $"{process.Key} {process.Value:0} MB"))}   (peak resident)");
+        terminal.Line($"{"  processor",-(int)NameWidth}{string.Join("   ", report.CpuSeconds.Select(process => $"{process.Key} {process.Value:0.0} s"))}   together {report.CpuSecondsTotal:0.0} s");
+        terminal.Line($"{"  servers",-(int)NameWidth}{string.Join("   ", report.Servers.Values)}");
         terminal.Line();
         Reconciliation(terminal, report);
         terminal.Line();

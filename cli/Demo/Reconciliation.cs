@@ -28,7 +28,7 @@ internal sealed class Reconciliation(LocalStack stack, GeneratorSettings rows, T
         var reconciled = state.IsPosted && completed + adsOfDay == countedViews + countedAds + excluded && completed >= countedViews && adsOfDay >= countedAds
             && countedViews == paidViews && countedAds == paidAds && payout == ledger;
         return new PipelineReport(day.ToString(), rows.Seed, logs, ads, completed, countedViews, countedAds, excluded, deadLetters, paidViews, paidAds, seconds,
-            seconds.Pipeline > 0 ? (long)((logs + ads) / seconds.Pipeline) : 0, use.PeakRssMb, use.CpuSeconds, payout, ledger, reconciled, state.Status,
+            seconds.Pipeline > 0 ? (long)((logs + ads) / seconds.Pipeline) : 0, use.PeakRssMb, use.CpuSeconds, stack.Servers, payout, ledger, reconciled, state.Status,
             state.IsPosted ? null : $"{state.Refusal}{(state.Detail is null ? "" : ": " + state.Detail)}",
             await GroupBySecondsAsync(token), await TopAsync(token));
     }

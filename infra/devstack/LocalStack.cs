@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;
@@ -10,17 +12,20 @@ internal sealed record LocalStackSettings
     /// <summary>Ports that are taken when free; otherwise any. Null: any.</summary>
     public (int Settlement, int Ingest, int Aggregator, int Kafka)? PreferredPorts { get; init; }
 
-    /// <summary>Folder of an Apache Kafka distribution, with libs/. Null: the development broker.</summary>
-    public string? KafkaHome { get; init; }
-
     /// <summary>Ingests side by side: one reads, the others stand by. Default 1.</summary>
     public int Ingests { get; init; } = 1;
 
     /// <summary>Aggregators that share the partitions. Default 1.</summary>
     public int Aggregators { get; init; } = 1;
 
-    /// <summary>Where the source's MySQL is; null for the one that is installed, else MariaDB. See <see cref="SourceServer.StartAsync"/>.</summary>
-    public string? MySqlHome { get; init; }
+    /// <summary>Default: what the machine has.</summary>
+    public ServerChoice Servers { get; init; } = new();
+
+    /// <summary>
+    /// Whether the run fills its source and begins from nothing: what it needs on servers that run already it then creates, and removes in
+    /// the end. Otherwise it uses there what is named.
+    /// </summary>
+    public bool FillsSource { get; init; }
 
     /// <summary>Prefix of every topic, group and client id, for a broker that others use too. Default none.</summary>
     public string TopicPrefix { get; init; } = "";
@@ -29,7 +34,7 @@ internal sealed record LocalStackSettings
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }
 
-/// <summary>The whole stack on this machine: MySQL or MariaDB, PostgreSQL, broker, then the three services; stopped the other way round.</summary>
+/// <summary>The whole stack: the source's server, PostgreSQL and Kafka, as far as they do not run already, then the three services; stopped the other way round.</summary>
 internal sealed class LocalStack : IAsyncDisposable
 {
     public const string SourceDatabase = "platform";
@@ -42,13 +47,14 @@ internal sealed class LocalStack : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly List<ServiceProcess> ingests = [];
     private readonly List<ServiceProcess> aggregators = [];
-    private SourceServer? sourceServer;
+    private readonly ConcurrentDictionary<string, string> servers = new();
+    private readonly ConcurrentQueue<Func<Task>> removals = [];
+    private SourceServer? source;
     private PostgresServer? postgres;
-    private KafkaBroker? broker;
     private bool detached;
 
     private LocalStack(StateDirectory state, StackLock stackLock, LocalStackSettings settings, TimeProvider time) =>
-        (State, this.stackLock, this.settings, this.time) = (state, stackLock, settings, time);
+        (State, this.stackLock, this.settings, this.time, Topics) = (state, stackLock, settings, time, new Topics(settings.TopicPrefix));
 
     public StateDirectory State { get; }
 
@@ -57,11 +63,20 @@ internal sealed class LocalStack : IAsyncDisposable
 
     public PostgresDatabase Rollup { get; private set; } = null!;
 
-    public SourceServer SourceServer => sourceServer ?? throw new InvalidOperationException("the servers have not been started");
+    /// <summary>host:port,…</summary>
+    public string Bootstrap { get; private set; } = "";
 
-    public KafkaBroker Broker => broker ?? throw new InvalidOperationException("the servers have not been started");
+    /// <summary>Null where it runs on one that was there already.</summary>
+    public KafkaBroker? Kafka { get; private set; }
 
-    public Topics Topics => new(settings.TopicPrefix);
+    /// <summary>What the stack runs on, for people: <c>kafka</c>, <c>source</c> and <c>postgres</c>, with versions.</summary>
+    public IReadOnlyDictionary<string, string> Servers => servers.OrderBy(server => server.Key, StringComparer.Ordinal).ToDictionary();
+
+    /// <summary>The servers that this stack has started, in the order in which they come back.</summary>
+    public IEnumerable<StackPart> OwnServers => ((StackPart?[])[source, postgres, Kafka]).OfType<StackPart>();
+
+    /// <summary>With the prefix of this stack.</summary>
+    public Topics Topics { get; private set; }
 
     /// <summary>The first one.</summary>
     public ServiceProcess? Ingest => ingests.FirstOrDefault();
@@ -75,7 +90,7 @@ internal sealed class LocalStack : IAsyncDisposable
 
     public ServiceProcess? Settlement { get; private set; }
 
-    /// <summary>Starts the source's server, PostgreSQL and the broker; what a crashed run left running is stopped first.</summary>
+    /// <summary>Starts the servers that do not run already; what a crashed run left running is stopped first.</summary>
     /// <param name="report">Receives a line for a person per step.</param>
     /// <exception cref="DevStackException">Another process runs this stack, or something did not start.</exception>
     public static async Task<LocalStack> StartServersAsync(StateDirectory state, LocalStackSettings settings, Action<string> report, TimeProvider time, CancellationToken token)
@@ -101,9 +116,9 @@ internal sealed class LocalStack : IAsyncDisposable
     /// <summary>Starts the three services side by side and waits until all are ready.</summary>
     public async Task StartServicesAsync(Action<string> report, CancellationToken token)
     {
-        var services = new ServiceSettings(Broker.Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString)
+        var services = new ServiceSettings(Bootstrap, Source.IngestConnectionString, Rollup.ConnectionString)
         {
-            TopicPrefix = settings.TopicPrefix,
+            TopicPrefix = Topics.Prefix,
             Environment = settings.Environment,
         };
         var ports = settings.PreferredPorts;
@@ -117,8 +132,8 @@ internal sealed class LocalStack : IAsyncDisposable
             ingests.Add(ServiceProcess.Ingest(services, State, time, Port(i == 0 ? ports?.Ingest : null), Named("ingest", i)));
         await ServiceProcess.WaitUntilReadyAsync([.. aggregators, .. ingests, Settlement], token);
         report($"the services are ready: settlement {Settlement.Address} ingest {Addresses(ingests)} aggregator {Addresses(aggregators)}");
-        new StackEndpoints(Settlement.Address, Ingest!.Address, Aggregator!.Address, Broker.Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString,
-            ServiceProcess.SigningKey(State), settings.TopicPrefix).Write(State);
+        new StackEndpoints(Settlement.Address, Ingest!.Address, Aggregator!.Address, Bootstrap, Source.OwnerConnectionString, Rollup.ConnectionString,
+            ServiceProcess.SigningKey(State), Servers, Topics.Prefix).Write(State);
 
         static string Named(string service, int index) => index == 0 ? service : $"{service}-{index + 1}";
         static string Addresses(IEnumerable<ServiceProcess> several) => string.Join(' ', several.Select(one => one.Address));
@@ -128,7 +143,7 @@ internal sealed class LocalStack : IAsyncDisposable
     public async Task<string> FailureAsync(CancellationToken token) => await (await AnyExitAsync(token)).DescribeExitAsync();
 
     /// <summary>
-    /// Starts a service or the broker again when it ends though nobody stopped it, on the same address. A database server that ends, or a
+    /// Starts a service or Kafka again when it ends though nobody stopped it, on the same address. A database server that ends, or a
     /// process that ends for the <see cref="RestartsMax"/>th time within a minute, is past helping.
     /// </summary>
     /// <exception cref="DevStackException">Past helping; the message holds the end of the log.</exception>
@@ -142,7 +157,7 @@ internal sealed class LocalStack : IAsyncDisposable
             var description = await exited.DescribeExitAsync();
             while (restarts.TryPeek(out var oldest) && time.GetElapsedTime(oldest) > TimeSpan.FromMinutes(1)) restarts.Dequeue();
             var part = Parts().First(part => part.Process == exited);
-            if (part is Servers.SourceServer or PostgresServer || restarts.Count == RestartsMax) throw new DevStackException(description);
+            if (part is SourceServer or PostgresServer || restarts.Count == RestartsMax) throw new DevStackException(description);
             report(description);
             restarts.Enqueue(time.GetTimestamp());
             // A service is not awaited until ready: while a dependency is down it will not be, and that too has to be noticed here.
@@ -162,8 +177,11 @@ internal sealed class LocalStack : IAsyncDisposable
         var failures = new List<Exception>();
         if (!detached)
         {
-            foreach (var stage in (StackPart?[][])[[.. ingests, .. aggregators, Settlement], [broker], [sourceServer, postgres]])
+            var stages = (StackPart?[][])[[.. ingests, .. aggregators, Settlement], [Kafka], [source, postgres]];
+            foreach (var stage in stages)
             {
+                // Others' servers are left as they were, once no service of ours uses them any more.
+                if (stage == stages[1]) await RemoveAsync(failures);
                 var stopping = stage.OfType<StackPart>().Select(part => part.DisposeAsync().AsTask()).ToList();
                 await Task.WhenAll(stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 failures.AddRange(stopping.SelectMany(stop => stop.Exception?.InnerExceptions ?? []));
@@ -183,7 +201,7 @@ internal sealed class LocalStack : IAsyncDisposable
     public static async Task<bool> StopAsync(StateDirectory state, TimeProvider time)
     {
         var owner = StackLock.Owner(state);
-        // Never killed: it is stopping its children, which takes as long as the source's server takes to write its pages.
+        // Never killed: it is stopping its children, which takes as long as the database takes to write its pages.
         if (owner is not null && !await owner.AskToStopAsync(TimeSpan.FromMinutes(3), time))
             throw new DevStackException($"{StackLock.Describe(owner)} has not stopped within three minutes. Its logs: {state.LogDirectory}");
         using var stackLock = StackLock.TryTake(state)
@@ -207,32 +225,86 @@ internal sealed class LocalStack : IAsyncDisposable
     public IEnumerable<ChildProcess> Processes() => Parts().Select(part => part.Process);
 
     /// <summary>Servers, broker and services, as far as they have been started.</summary>
-    public IEnumerable<StackPart> Parts() => ((StackPart?[])[sourceServer, postgres, broker, .. ingests, .. aggregators, Settlement]).OfType<StackPart>();
+    public IEnumerable<StackPart> Parts() => [.. OwnServers, .. ingests, .. aggregators, .. Settlement is null ? (StackPart[])[] : [Settlement]];
 
     private async Task StartServersAsync(Action<string> report, CancellationToken token)
     {
         // Each is kept as soon as it runs, so that disposing stops it when another one fails.
-        await Task.WhenAll(StartSourceAsync(), StartPostgresAsync(), StartBrokerAsync());
+        await Task.WhenAll(StartSourceAsync(), StartPostgresAsync(), StartKafkaAsync());
         return;
 
         async Task StartSourceAsync()
         {
-            sourceServer = await SourceServer.StartAsync(settings.MySqlHome, State, time, token);
-            Source = await sourceServer.SourceDatabaseAsync(SourceDatabase, token);
-            report($"{sourceServer.Product} {sourceServer.Version} is ready on 127.0.0.1:{sourceServer.Port}");
+            if (settings.Servers.Source is not { } running)
+            {
+                source = await SourceServer.StartAsync(settings.Servers.MySqlHome, State, time, token);
+                Source = await source.SourceDatabaseAsync(SourceDatabase, token);
+                await RunningServers.MarkAsync(Source, token);
+                Started("source", SourceServer.Describe(source.Version), $"127.0.0.1:{source.Port}");
+                return;
+            }
+            Source = settings.FillsSource ? await RunningServers.CreateSourceAsync(running, token) : RunningServers.Source(running);
+            if (settings.FillsSource) removals.Enqueue(async () => await Source.DisposeAsync());
+            Found("source", await RunningServers.DescribeAsync(Source, token));
         }
 
         async Task StartPostgresAsync()
         {
-            postgres = await PostgresServer.StartAsync(State, time, token);
-            Rollup = await postgres.DatabaseAsync(RollupDatabase, token);
-            report($"PostgreSQL is ready on 127.0.0.1:{postgres.Port}");
+            if (settings.Servers.Postgres is not { } running)
+            {
+                postgres = await PostgresServer.StartAsync(State, time, token);
+                Rollup = await postgres.DatabaseAsync(RollupDatabase, token);
+                Started("postgres", $"PostgreSQL {postgres.Version}", $"127.0.0.1:{postgres.Port}");
+                return;
+            }
+            Rollup = settings.FillsSource ? await RunningServers.CreateRollupAsync(running, token) : RunningServers.Rollup(running);
+            if (settings.FillsSource) removals.Enqueue(async () => await Rollup.DisposeAsync());
+            Found("postgres", await RunningServers.DescribeAsync(Rollup, token));
         }
 
-        async Task StartBrokerAsync()
+        async Task StartKafkaAsync()
         {
-            broker = await KafkaBroker.StartAsync(settings.KafkaHome, State, time, token, Port(settings.PreferredPorts?.Kafka));
-            report($"{broker.Product} {broker.Version} is ready on {broker.Bootstrap}");
+            if (settings.Servers.Bootstrap is not { } running)
+            {
+                Kafka = await KafkaBroker.StartAsync(settings.Servers.KafkaHome, State, time, token, Port(settings.PreferredPorts?.Kafka));
+                Bootstrap = Kafka.Bootstrap;
+                Started("kafka", $"{Kafka.Product} {Kafka.Version}", Bootstrap);
+                return;
+            }
+            Bootstrap = running;
+            Found("kafka", RunningServers.DescribeKafka(running));
+            if (settings.FillsSource)
+            {
+                Topics = new Topics($"{Path.GetFileName(State.Root)}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}.");
+                removals.Enqueue(() => RunningServers.DeleteTopicsAsync(running, Topics.Prefix));
+            }
+        }
+
+        void Started(string what, string server, string address)
+        {
+            servers[what] = server;
+            report($"{server} is ready on {address}");
+        }
+
+        void Found(string what, string server)
+        {
+            servers[what] = server;
+            report($"{server} runs already");
+        }
+    }
+
+    private async Task RemoveAsync(List<Exception> failures)
+    {
+        foreach (var remove in removals)
+        {
+            try
+            {
+                await remove();
+            }
+            catch (Exception e)
+            {
+                failures.Add(e); // the others are removed all the same
+            }
         }
     }
 }

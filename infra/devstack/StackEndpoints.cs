@@ -11,9 +11,11 @@ namespace StreamSettlement.DevStack;
 /// <param name="MySql">Connection string of the owner of the source database.</param>
 /// <param name="Postgres">Connection string of the services.</param>
 /// <param name="SigningKey">Key of the tokens that the settlement service accepts.</param>
+/// <param name="Servers">What it runs on, with versions; see <see cref="LocalStack.Servers"/>.</param>
 /// <param name="TopicPrefix">Prefix of every topic, group and client id.</param>
 internal sealed record StackEndpoints(
-    Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres, string SigningKey, string TopicPrefix = "")
+    Uri SettlementApi, Uri IngestApi, Uri AggregatorApi, string KafkaBootstrap, string MySql, string Postgres, string SigningKey,
+    IReadOnlyDictionary<string, string> Servers, string TopicPrefix = "")
 {
     private const string FileName = "endpoints.json";
 
@@ -25,7 +27,8 @@ internal sealed record StackEndpoints(
     public static StackEndpoints? OfRunning(StateDirectory state)
     {
         var path = Path.Combine(state.RunDirectory, FileName);
-        if (!File.Exists(path) || !SourceServer.Names.Any(name => ProcessRecord.Read(state.PidFile(name)) is { IsRunning: true })) return null;
+        var runs = Directory.GetFiles(state.RunDirectory, "*.pid").Any(file => ProcessRecord.Read(file) is { IsRunning: true });
+        if (!File.Exists(path) || !runs) return null;
         return JsonSerializer.Deserialize<StackEndpoints>(File.ReadAllText(path));
     }
 

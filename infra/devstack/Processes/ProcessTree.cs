@@ -31,7 +31,7 @@ internal static class ProcessTree
         return children;
     }
 
-    private static List<int> Descendants(int root)
+    public static IReadOnlyList<int> Descendants(int root)
     {
         var parents = new Dictionary<int, int>();
         foreach (var directory in Directory.GetDirectories("/proc"))

@@ -19,6 +19,13 @@ internal static class ProcessUse
         }
     }
 
-    /// <returns>Seconds on processors so far, of this process alone; null when it is gone.</returns>
-    public static double? CpuSeconds(int pid) => ProcessStat.Of(pid)?.CpuTicks / 100.0;
+    /// <returns>Seconds on processors so far, of this process and of all that it has started: PostgreSQL's sessions are processes. Null when it is gone.</returns>
+    public static double? CpuSeconds(int pid)
+    {
+        if (ProcessStat.Of(pid) is not { } root) return null;
+        var ticks = Ticks(root) + ProcessTree.Descendants(pid).Sum(child => ProcessStat.Of(child) is { } stat ? Ticks(stat) : 0);
+        return ticks / 100.0;
+
+        static long Ticks(ProcessStat stat) => stat.CpuTicks + stat.EndedChildrenTicks;
+    }
 }

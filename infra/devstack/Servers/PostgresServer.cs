@@ -42,8 +42,14 @@ internal sealed class PostgresServer : StackPart
             StopPatience = TimeSpan.FromSeconds(60),
             WorkingDirectory = "/",
         };
-        return await ReadyAsync(new PostgresServer(command, port, state, time), (server, cancel) => server.CreateOwnerAsync(cancel), token);
+        return await ReadyAsync(new PostgresServer(command, port, state, time), (server, cancel) => server.PrepareAsync(cancel), token);
     }
+
+    /// <summary>As the server says, without its builder: <c>15.18</c>.</summary>
+    public string Version { get; private set; } = "";
+
+    /// <param name="version">What <c>show server_version</c> answers: <c>15.18 (Debian 15.18-0+deb12u1)</c>.</param>
+    public static string Number(string version) => version.Split(' ')[0];
 
     /// <summary>Connection string of the superuser, to the database <c>postgres</c>.</summary>
     public string AdminConnectionString => ConnectionString(Superuser, "postgres");
@@ -99,10 +105,12 @@ internal sealed class PostgresServer : StackPart
         return data;
     }
 
-    private async Task CreateOwnerAsync(CancellationToken token)
+    private async Task PrepareAsync(CancellationToken token)
     {
         await using var connection = await OpenAdminAsync(token);
         await using var exists = new NpgsqlCommand($"select 1 from pg_roles where rolname = '{Owner}'", connection);
+        await using var version = new NpgsqlCommand("show server_version", connection);
+        Version = Number((string)(await version.ExecuteScalarAsync(token))!);
         var verb = await exists.ExecuteScalarAsync(token) is null ? "create" : "alter";
         await RunAsync(connection, $"{verb} role {Owner} login password '{state.Password("postgres-" + Owner)}'", token);
     }

@@ -8,7 +8,7 @@ namespace StreamSettlement.DevStack.Servers;
 internal abstract class SourceServer : StackPart
 {
     /// <summary>System user that the servers run as when this process is root, which they refuse to run as.</summary>
-    protected const string SystemUser = "mysql";
+    public const string SystemUser = "mysql";
 
     private const string Owner = "platform";
     private const string Ingest = "ingest";
@@ -44,6 +44,11 @@ internal abstract class SourceServer : StackPart
         var program = mySqlHome is null ? await MySqlProgram.InstalledAsync(token) : await MySqlProgram.OfHomeAsync(mySqlHome, SystemUser, token);
         return program is null ? await MariaDbServer.StartAsync(state, time, token) : await MySqlServer.StartAsync(program, state, time, token);
     }
+
+    /// <param name="version">As the server says it.</param>
+    /// <returns>"MySQL 9.7.4", "MariaDB 10.11.14".</returns>
+    public static string Describe(string version) =>
+        $"{(version.Contains("MariaDB", StringComparison.OrdinalIgnoreCase) ? "MariaDB" : "MySQL")} {version.Split('-', ' ')[0]}";
 
     /// <summary>The database <paramref name="database"/> with the source schema, created when it is missing.</summary>
     public async Task<MySqlDatabase> SourceDatabaseAsync(string database, CancellationToken token = default)

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Processes;
+using StreamSettlement.DevStack.Servers;
 
 namespace StreamSettlement.IntegrationTests.DevStack;
 
@@ -11,7 +12,7 @@ public sealed class LocalStackTests(Servers servers)
     {
         var token = TestContext.Current.CancellationToken;
         var state = servers.NewStateDirectory();
-        var stack = await LocalStack.StartServersAsync(state, new LocalStackSettings { MySqlHome = Servers.MySqlHome }, _ => { }, TimeProvider.System, token);
+        var stack = await LocalStack.StartServersAsync(state, new LocalStackSettings { Servers = ServerChoice.OfEnvironment() }, _ => { }, TimeProvider.System, token);
         var running = stack.Processes().Select(process => ProcessRecord.OfRunning(process.Id, Posix.SigTerm)!).ToList();
         Assert.Equal(3, running.Count);
         // The broker is stopped before the databases, and its pid file cannot be removed.

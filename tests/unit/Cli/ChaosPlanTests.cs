@@ -5,6 +5,7 @@ namespace StreamSettlement.UnitTests.Cli;
 public sealed class ChaosPlanTests
 {
     private static readonly TimeSpan Session = TimeSpan.FromSeconds(6);
+    private static readonly string[] Servers = ["broker", "postgres", "mariadb"];
 
     [Fact]
     public void The_same_seed_gives_the_same_schedule_and_another_seed_another()
@@ -31,7 +32,7 @@ public sealed class ChaosPlanTests
     public void Even_the_shortest_run_has_every_kind()
     {
         foreach (var seed in Enumerable.Range(1, 200))
-            Assert.Equal(Enum.GetValues<FaultKind>(), ChaosPlan.Of(seed, ChaosPlan.Least, Session).Select(step => step.Kind).Distinct().Order());
+            Assert.Equal(Enum.GetValues<FaultKind>(), ChaosPlan.Of(seed, ChaosPlan.Least, Session, Servers, "broker").Select(step => step.Kind).Distinct().Order());
     }
 
     [Fact]
@@ -68,5 +69,13 @@ public sealed class ChaosPlanTests
         Assert.All(halted, step => Assert.True(step.For >= Session + TimeSpan.FromSeconds(2)));
     }
 
-    private static IReadOnlyList<ChaosStep> Plan(int seed, int minutes) => ChaosPlan.Of(seed, TimeSpan.FromMinutes(minutes), Session);
+    [Fact]
+    public void A_server_that_the_run_did_not_start_is_left_alone()
+    {
+        var plan = Plan(3, 10, ["postgres"]);
+        Assert.Contains(plan, step => step.Target == "postgres");
+        Assert.DoesNotContain(plan, step => step.Target is "broker" or "mariadb");
+    }
+
+    private static IReadOnlyList<ChaosStep> Plan(int seed, int minutes, string[]? servers = null) => ChaosPlan.Of(seed, TimeSpan.FromMinutes(minutes), Session, servers ?? Servers, "broker");
 }

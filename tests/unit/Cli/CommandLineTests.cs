@@ -45,6 +45,16 @@ public sealed class CommandLineTests
     [InlineData("test conformance unit --bootstrap localhost:9092")]
     [InlineData("test conformance --bootstrap localhost")]
     [InlineData("test conformance --bootstrap localhost:0")]
+    [InlineData("test --table /no/such/directory/README.md")]
+    [InlineData("demo --kafka /opt/kafka --bootstrap localhost:9092")]
+    [InlineData("up --mysql /opt/mysql --source Server=a;Database=b")]
+    [InlineData("demo --bootstrap localhost")]
+    [InlineData("demo --bootstrap a:9092,b")]
+    [InlineData("demo --source Server=localhost")]
+    [InlineData("demo --source nothing")]
+    [InlineData("chaos --postgres Host=localhost")]
+    [InlineData("bench --postgres Host=localhost;Prot=1;Database=x")]
+    [InlineData("test --source Server=a;Database=b")]
     [InlineData("bench --rate 5")]
     [InlineData("bench --live --runs 5")]
     [InlineData("bench --live=perhaps --rate 5")]
@@ -81,8 +91,10 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("demo", "--logs --ads --contents --creators --seed --day --json --keep")]
-    [InlineData("up", "--docker")]
+    [InlineData("demo", "--logs --ads --contents --creators --seed --day --json --keep --kafka --mysql --bootstrap --source --postgres")]
+    [InlineData("up", "--docker --kafka --mysql --bootstrap --source --postgres")]
+    [InlineData("bench", "--kafka --mysql --bootstrap --source --postgres")]
+    [InlineData("chaos", "--kafka --mysql --bootstrap --source --postgres")]
     [InlineData("status", "--json")]
     [InlineData("generate", "--logs --ads --contents --creators --seed --day --days --rate --seconds")]
     [InlineData("accept", "--reason")]
@@ -90,11 +102,32 @@ public sealed class CommandLineTests
     [InlineData("redrive", "--date")]
     [InlineData("discard", "--reason")]
     [InlineData("reset", "--yes")]
-    [InlineData("test", "--bootstrap")]
+    [InlineData("test", "--bootstrap --table --kafka --mysql")]
     public async Task The_public_options_are_there(string command, string options)
     {
         var (_, output, _) = await RunAsync(command + " --help");
         foreach (var option in options.Split(' ')) Assert.Contains(option, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_connection_string_that_is_refused_is_not_repeated_with_its_password()
+    {
+        var (exitCode, _, error) = await RunAsync("demo --source Server=a;Password=geheim");
+        Assert.Equal(2, exitCode);
+        Assert.DoesNotContain("geheim", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("demo --kafka /no/such/folder")]
+    [InlineData("test unit --kafka /no/such/folder")]
+    [InlineData("up --mysql /no/such/folder")]
+    [InlineData("test unit --mysql /no/such/folder")]
+    public async Task A_home_without_its_server_is_one_line_and_exit_code_3(string line)
+    {
+        var (exitCode, _, error) = await RunAsync(line);
+        Assert.Equal(3, exitCode);
+        Assert.Single(error.TrimEnd().Split('\n'));
+        Assert.Contains("/no/such/folder", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -46,7 +46,7 @@ public sealed class StateTests : IDisposable
     public void What_a_process_is_and_took_is_read_behind_its_name_whatever_that_holds()
     {
         const string stat = "4711 (a) b (c) T 12 4711 4711 34816 4711 4194304 102 0 0 0 250 50 7 9 20 0 1 0 123456 2949120 170 18446744073709551615";
-        Assert.Equal(new ProcessStat('T', 12, 300, 123_456), ProcessStat.Parse(stat));
+        Assert.Equal(new ProcessStat('T', 12, 300, 16, 123_456), ProcessStat.Parse(stat));
         Assert.True(ProcessStat.Of(Environment.ProcessId) is { IsRunning: true, Parent: > 0 });
         Assert.Null(ProcessStat.Of(int.MaxValue));
     }
