@@ -85,6 +85,19 @@ internal static class Options
         }
     }
 
+    public static Option<string> TopicPrefix() => new("--topic-prefix")
+    {
+        Description = "Before every topic, group and client id: for a Kafka that others use too. Keep it from the first start on.",
+        HelpName = "PREFIX",
+        DefaultValueFactory = _ => "",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value;
+            if (!Topics.IsPrefix(text)) result.AddError($"--topic-prefix is '{text}': {Topics.PrefixExpected}.");
+            return text;
+        },
+    };
+
     private static bool IsAddress(string text)
     {
         var colon = text.LastIndexOf(':');

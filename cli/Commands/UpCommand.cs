@@ -11,17 +11,23 @@ internal static class UpCommand
     public static Command Create(Terminal terminal, TimeProvider time)
     {
         var docker = new Option<bool>("--docker") { Description = "Apache Kafka, MySQL, PostgreSQL and the services in containers instead: docker compose up." };
-        var command = new Command("up", "Start servers and services and stay; Ctrl-C stops them in order.") { docker };
+        var prefix = Options.TopicPrefix();
+        var command = new Command("up", "Start servers and services and stay; Ctrl-C stops them in order.") { docker, prefix };
         var servers = new ServerOptions(command, running: true);
         command.SetAction(async (parsed, token) => parsed.GetValue(docker)
             ? await ComposeAsync(token)
-            : await RunAsync(terminal, await servers.ReadAsync(parsed, token), time, token));
+            : await RunAsync(terminal, await servers.ReadAsync(parsed, token), parsed.GetValue(prefix)!, time, token));
         return command;
     }
 
-    private static async Task<int> RunAsync(Terminal terminal, ServerChoice servers, TimeProvider time, CancellationToken token)
+    private static async Task<int> RunAsync(Terminal terminal, ServerChoice servers, string topicPrefix, TimeProvider time, CancellationToken token)
     {
-        var settings = new LocalStackSettings { Servers = servers, PreferredPorts = (Settlement: 8080, Ingest: 8081, Aggregator: 8082, Kafka: 9092) };
+        var settings = new LocalStackSettings
+        {
+            Servers = servers,
+            TopicPrefix = topicPrefix,
+            PreferredPorts = (Settlement: 8080, Ingest: 8081, Aggregator: 8082, Kafka: 9092),
+        };
         await using var stack = await LocalStack.StartServersAsync(LocalStates.Stack, settings, terminal.Line, time, token);
         await stack.StartServicesAsync(terminal.Line, token);
         terminal.Line();

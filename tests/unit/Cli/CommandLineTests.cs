@@ -48,6 +48,7 @@ public sealed class CommandLineTests
     [InlineData("test --table /no/such/directory/README.md")]
     [InlineData("demo --kafka /opt/kafka --bootstrap localhost:9092")]
     [InlineData("up --mysql /opt/mysql --source Server=a;Database=b")]
+    [InlineData("up --topic-prefix team/b")]
     [InlineData("demo --bootstrap localhost")]
     [InlineData("demo --bootstrap a:9092,b")]
     [InlineData("demo --source Server=localhost")]
@@ -92,7 +93,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("demo", "--logs --ads --contents --creators --seed --day --json --keep --kafka --mysql --bootstrap --source --postgres")]
-    [InlineData("up", "--docker --kafka --mysql --bootstrap --source --postgres")]
+    [InlineData("up", "--docker --topic-prefix --kafka --mysql --bootstrap --source --postgres")]
     [InlineData("bench", "--kafka --mysql --bootstrap --source --postgres")]
     [InlineData("chaos", "--kafka --mysql --bootstrap --source --postgres")]
     [InlineData("status", "--json")]
