@@ -12,6 +12,12 @@ internal sealed record ChaosReport(
     ChaosSettings Settings, ChaosRows Rows, IReadOnlyDictionary<(FaultKind Kind, string Target), int> Survived, IReadOnlyCollection<string> Ended,
     Takeover? Takeover, bool Posted, IReadOnlyList<Comparison> Compared, TimeSpan Elapsed)
 {
+    /// <summary>Kinds that the schedule holds, as it holds all, and of which not one could be done: the run says nothing about them.</summary>
+    public IReadOnlyList<FaultKind> NeverDone =>
+        [.. Enum.GetValues<FaultKind>().Except(Survived.Where(fault => fault.Value > 0).Select(fault => fault.Key.Kind))];
+
+    public bool Passes => IsEqual && NeverDone.Count == 0;
+
     public bool IsEqual => Posted && Compared.All(comparison => comparison.IsEqual);
 }
 

@@ -69,7 +69,7 @@ internal sealed class ChaosSource(MySqlDatabase database, GeneratorSettings sett
     }
 
     /// <summary>A transaction of rows, and of logs that it completes, that is open for a while; one in five is rolled back.</summary>
-    /// <returns>False when MariaDB was away, or went away with it.</returns>
+    /// <returns>False when the source's server was away, or went away with it.</returns>
     public async Task<bool> HoldOpenAsync(ChaosStep step, CancellationToken token)
     {
         var (firstLog, firstAd, logs) = (Take(ref lastLog, step.Size), Take(ref lastAd, step.Size / 2), step.Size);
@@ -79,16 +79,16 @@ internal sealed class ChaosSource(MySqlDatabase database, GeneratorSettings sett
         {
             await using var connection = await database.OpenAsync(token);
             await using var transaction = await connection.BeginTransactionAsync(token);
-            await ExecuteAsync(connection, SourceTable.ViewLog.Insert(rows.AppendViewLog, firstLog, logs), token);
-            if (step.Size / 2 > 0) await ExecuteAsync(connection, SourceTable.AdView.Insert(rows.AppendAdView, firstAd, step.Size / 2), token);
-            if (late is not null) await ExecuteAsync(connection, LastStates(late), token);
+            await ExecuteAsync(connection, SourceTable.ViewLog.Insert(rows.AppendViewLog, firstLog, logs), token, transaction);
+            if (step.Size / 2 > 0) await ExecuteAsync(connection, SourceTable.AdView.Insert(rows.AppendAdView, firstAd, step.Size / 2), token, transaction);
+            if (late is not null) await ExecuteAsync(connection, LastStates(late), token, transaction);
             await Task.Delay(step.For, time, token);
-            if (rollsBack) transaction.Rollback();
-            else transaction.Commit();
+            if (rollsBack) await transaction.RollbackAsync(token);
+            else await transaction.CommitAsync(token);
         }
         catch (Exception e) when (IsGone(e))
         {
-            // MariaDB went away: rolled back, unless it was the answer to the commit that was lost. Both are fine.
+            // The server went away: rolled back, unless it was the answer to the commit that was lost. Both are fine.
             GiveBack(late);
             return false;
         }
@@ -192,20 +192,18 @@ internal sealed class ChaosSource(MySqlDatabase database, GeneratorSettings sett
         }
     }
 
-    private static async Task ExecuteAsync(MySqlConnection connection, StringBuilder sql, CancellationToken token)
+    private static async Task ExecuteAsync(MySqlConnection connection, StringBuilder sql, CancellationToken token, MySqlTransaction? transaction = null)
     {
-        await using var command = new MySqlCommand(sql.ToString(), connection) { CommandTimeout = 60 };
+        await using var command = new MySqlCommand(sql.ToString(), connection, transaction) { CommandTimeout = 60 };
         await command.ExecuteNonQueryAsync(token);
     }
 
-    /// <summary>Whether MariaDB, or the connection to it, was away: anything but a mistake in the SQL above, which no waiting mends.</summary>
+    /// <summary>Whether the source's server, or the connection to it, was away: anything but a mistake of this code, which no waiting mends.</summary>
     private static bool IsGone(Exception fault) => fault switch
     {
         // Unknown column, duplicate key, syntax, no such table, value, foreign key.
         MySqlException refused => refused.Number is not (1054 or 1062 or 1064 or 1146 or 1366 or 1452),
         IOException or System.Net.Sockets.SocketException or TimeoutException => true,
-        // The driver's complaint about a connection that the server has closed.
-        InvalidOperationException => true,
         _ => false,
     };
 }

@@ -22,6 +22,7 @@ internal static class ChaosSummary
         terminal.Ansi.MarkupLine(report.IsEqual
             ? $"[green]equal[/]: {report.Survived.Values.Sum():N0} faults survived, the books are what the source says"
             : $"[red]NOT equal[/]{(report.Posted ? "" : ": not every day is posted")}");
+        if (report.NeverDone.Count > 0) terminal.Line($"NOT proved: none of these faults could be done: {string.Join(", ", report.NeverDone)}");
         terminal.Line(run);
     }
 

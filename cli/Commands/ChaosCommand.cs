@@ -21,13 +21,13 @@ internal static class ChaosCommand
             await using var stack = await LocalStates.FreshStackAsync(LocalStates.Chaos, ChaosSettings.Stack with { Servers = await servers.ReadAsync(parsed, token) }, terminal, time, token);
             var report = await new ChaosRun(stack, settings, terminal, time).RunAsync(token);
             ChaosSummary.Write(terminal, report);
-            if (!report.IsEqual) terminal.Line($"logs: {stack.State.LogDirectory}");
+            if (!report.Passes) terminal.Line($"logs: {stack.State.LogDirectory}");
             if (parsed.GetValue(keep))
             {
                 stack.Detach();
                 terminal.Line("Everything still runs: ./settlement status, env, down");
             }
-            return report.IsEqual ? ExitCodes.Done : ExitCodes.Refused;
+            return report.Passes ? ExitCodes.Done : ExitCodes.Refused;
         });
         return command;
     }

@@ -48,6 +48,17 @@ public sealed class ChaosSummaryTests
         Assert.Matches(@"ingest-2 +0 +1 +0", said);
     }
 
+    [Fact]
+    public void A_run_in_which_some_fault_could_never_be_done_proves_nothing_about_it()
+    {
+        var report = Report(posted: true, Equal);
+        Assert.False(report.Passes);
+        Assert.Contains("NOT proved: none of these faults could be done: Restart, Resend, LateTransaction", Written(report), StringComparison.Ordinal);
+        var all = report with { Survived = Enum.GetValues<FaultKind>().ToDictionary(kind => (kind, ""), _ => 1) };
+        Assert.True(all.Passes);
+        Assert.DoesNotContain("NOT", Written(all), StringComparison.Ordinal);
+    }
+
     private static ChaosReport Report(bool posted, params Comparison[] compared) => new(
         new ChaosSettings(TimeSpan.FromMinutes(2), 7, 300, BusinessDay.Of(2026, 11, 21)),
         new ChaosRows(1_000, 2, 1, 3, 2, 400, 5_000, 600, 300, 12, 6, 3_600_000_000),
