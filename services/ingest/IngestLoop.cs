@@ -90,6 +90,14 @@ internal sealed class IngestLoop(
         telemetry.SourceRefused(reason);
     }
 
+    /// <summary>Both streams have been read: what they were refused for is mended.</summary>
+    private void Accept()
+    {
+        if (_refusal is null) return;
+        readiness.Up("source");
+        _refusal = null;
+    }
+
     private async Task<ISourceSession> AcquireAsync(CancellationToken cancel)
     {
         long? standbySince = null;
@@ -144,6 +152,7 @@ internal sealed class IngestLoop(
             var (round, reached) = (time.GetTimestamp(), pumps.Select(pump => pump.Position).ToList());
             var drained = await Task.WhenAll(pumps.Select(pump =>
                 pump.RunAsync(plan.Below, () => !commands.IsEmpty || time.GetElapsedTime(round) >= RoundMax, cancel)));
+            Accept();
             // Acknowledged is what moved a cursor. Where none moved, nothing must be waiting to be written either.
             var isIdle = plan.Audits is null && days.PendingCutoff is null && !days.Repairing.Any();
             if (isIdle || !reached.SequenceEqual(pumps.Select(pump => pump.Position))) readiness.Up("log");
@@ -167,8 +176,6 @@ internal sealed class IngestLoop(
             if (SourceGuard.Refusal(stream, cursor, server, options.SourceEpoch) is { } refusal) throw new SourceRefusedException(refusal);
             cursors[stream] = cursor;
         }
-        readiness.Up("source");
-        _refusal = null;
 
         var since = cursors.Values.FirstOrDefault(cursor => cursor is not null)?.Since ?? _calendar.DayOf(look.Now);
         var pumps = new List<StreamPump>();
@@ -178,7 +185,7 @@ internal sealed class IngestLoop(
             // Written before the first row: `since` is the day of the very first start, also when no row ever comes.
             if (resumed != cursor) await log.SaveAsync(stream.Name(), resumed, cancel);
             pumps.Add(new StreamPump(stream, session, log, resumed, options, meters, time));
-            telemetry.Resumed(stream, resumed.Position, resumed.Epoch);
+            if (_refusal is null) telemetry.Resumed(stream, resumed.Position, resumed.Epoch);
         }
         var days = new DayBook(new AuditSchedule(options.AuditEvery, options.AuditDays));
         foreach (var record in stored.Days) days.Set(record);
@@ -252,7 +259,8 @@ internal sealed class IngestLoop(
         }
         catch
         {
-            held.Cancel();
+            // Not at once: the server is told to end what it computes.
+            await held.CancelAsync();
             // What it was about to publish belongs to whoever is active next; how it ends is of no interest.
             await Task.WhenAny(working);
             throw;

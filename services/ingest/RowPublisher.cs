@@ -27,7 +27,15 @@ internal sealed class RowPublisher(
 
     private async Task<string?> PublishAsync(SourceStream stream, long id, CancellationToken cancel)
     {
-        var page = await source.ReadRowAsync(stream, id, cancel);
+        Page page;
+        try
+        {
+            page = await source.ReadRowAsync(stream, id, cancel);
+        }
+        catch (SourceRefusedException unreadable)
+        {
+            return unreadable.Message;
+        }
         if (RefusalOf(stream, id, page.Rows, pumps.Single(pump => pump.Stream == stream).Position) is { } refusal)
         {
             page.Dispose();

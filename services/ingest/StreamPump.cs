@@ -24,15 +24,15 @@ internal sealed class StreamPump(
     /// <returns>Whether every row below the bound is published and acknowledged.</returns>
     public async Task<bool> RunAsync(SourceTime below, Func<bool> interrupted, CancellationToken cancel)
     {
-        var (askedAt, reading) = (meters.NowMs, ReadAsync(Position, below, cancel));
+        var (askedAt, reading) = (meters.NowMs, AskAsync(Position, below, cancel));
         (Task Acknowledged, Page Page, long ReadAt)? publishing = null;
         while (true)
         {
-            var page = await reading;
+            var page = await ReadAsync();
             var readAt = time.GetTimestamp();
             meters.Read(stream, page.Count, askedAt);
             var goesOn = !page.IsLast && !interrupted();
-            if (goesOn) (askedAt, reading) = (meters.NowMs, ReadAsync(page.End, below, cancel));
+            if (goesOn) (askedAt, reading) = (meters.NowMs, AskAsync(page.End, below, cancel));
             var highestId = HighestId(page);
             var acknowledged = await log.PublishAsync(stream, page, options.SourceEpoch, cancel);
             if (publishing is { } previous) await ConfirmAsync(previous, cancel);
@@ -42,11 +42,25 @@ internal sealed class StreamPump(
             await ConfirmAsync(publishing.Value, cancel);
             return page.IsLast;
         }
+
+        async Task<Page> ReadAsync()
+        {
+            try
+            {
+                return await reading;
+            }
+            catch (SourceRefusedException) when (publishing is not null)
+            {
+                // Reading is tried again every second until the row is mended: the page before it is not to be published each time.
+                await ConfirmAsync(publishing.Value, cancel);
+                throw;
+            }
+        }
     }
 
     private long _highestPublished = cursor.HighestId;
 
-    private Task<Page> ReadAsync(SourcePosition after, SourceTime below, CancellationToken cancel) =>
+    private Task<Page> AskAsync(SourcePosition after, SourceTime below, CancellationToken cancel) =>
         source.ReadPageAsync(stream, after, below, options.PageRows, cancel);
 
     /// <summary>The cursor follows only what is acknowledged: a crash in between publishes the page again and loses nothing.</summary>

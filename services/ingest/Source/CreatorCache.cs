@@ -17,7 +17,9 @@ internal sealed class CreatorCache(TimeProvider time)
     private readonly HashSet<long> _missing = [];
     private long _since = time.GetTimestamp();
 
-    public void Fill(MySqlConnection connection, Span<SourceRow> rows)
+    /// <param name="rows">The first <paramref name="count"/> of them are filled.</param>
+    /// <exception cref="SourceRefusedException">A creator's id can't be kept.</exception>
+    public async Task FillAsync(MySqlConnection connection, SourceRow[] rows, int count, CancellationToken cancel)
     {
         if (_creators.Count > ContentsMax || time.GetElapsedTime(_since) > KeepFor)
         {
@@ -25,18 +27,19 @@ internal sealed class CreatorCache(TimeProvider time)
             _since = time.GetTimestamp();
         }
         _missing.Clear();
-        foreach (ref var row in rows)
+        foreach (ref var row in rows.AsSpan(0, count))
             if (!_creators.TryGetValue(row.ContentId, out row.CreatorId)) _missing.Add(row.ContentId);
         if (_missing.Count == 0) return;
-        foreach (var contents in _missing.Chunk(ContentsPerQuery)) Ask(connection, contents);
-        foreach (ref var row in rows)
+        foreach (var contents in _missing.Chunk(ContentsPerQuery)) await AskAsync(connection, contents, cancel);
+        foreach (ref var row in rows.AsSpan(0, count))
             if (row.CreatorId == 0) _creators.TryGetValue(row.ContentId, out row.CreatorId);
     }
 
-    private void Ask(MySqlConnection connection, long[] contents)
+    private async Task AskAsync(MySqlConnection connection, long[] contents, CancellationToken cancel)
     {
-        using var command = new MySqlCommand($"select id, creator_id from content_post where id in ({string.Join(',', contents)})", connection);
-        using var reader = command.ExecuteReader();
-        while (reader.Read()) _creators[reader.GetInt64(0)] = reader.GetInt64(1);
+        await using var command = new MySqlCommand($"select id, creator_id from content_post where id in ({string.Join(',', contents)})", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+            _creators[reader.GetInt64(0)] = SourceValue.Id(reader.GetUInt64(1), "content_post", reader.GetUInt64(0), "creator_id");
     }
 }

@@ -15,17 +15,17 @@ internal sealed class DayQueries(MySqlSettings settings)
     /// One statement, and so one consistent read. Computed from the table alone and not from what was published: that is what makes
     /// it a control.
     /// </summary>
-    public ControlTotals ReadTotals(MySqlConnection connection, SourceStream stream, BusinessDay day, SourceTime below)
+    public async Task<ControlTotals> ReadTotalsAsync(MySqlConnection connection, SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel)
     {
         var (completed, seconds) = stream == SourceStream.ViewLogs ? (" and status = 'COMPLETED'", "coalesce(sum(watch_seconds), 0)") : ("", "0");
-        using var command = new MySqlCommand(
+        await using var command = new MySqlCommand(
             $"select count(*), cast(mod(coalesce(sum(id), 0), 18446744073709551616) as char), cast({seconds} as char) "
             + $"from {PageQueries.TableOf(stream)} where log_date = '{day}'{completed} and updated_at < {settings.Literal(below)}", connection)
         {
             CommandTimeout = ScanTimeoutSeconds,
         };
-        using var reader = command.ExecuteReader();
-        reader.Read();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
         return new ControlTotals(
             reader.GetInt64(0),
             ulong.Parse(reader.GetString(1), CultureInfo.InvariantCulture),
@@ -33,16 +33,19 @@ internal sealed class DayQueries(MySqlSettings settings)
     }
 
     /// <returns>Null where the day has no rows below the bound.</returns>
-    public DayExtent? ReadExtent(MySqlConnection connection, SourceStream stream, BusinessDay day, SourceTime below)
+    public async Task<DayExtent?> ReadExtentAsync(MySqlConnection connection, SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel)
     {
-        using var command = new MySqlCommand(
-            $"select count(*), min(id), max(id) from {PageQueries.TableOf(stream)} where log_date = '{day}' and updated_at < {settings.Literal(below)}", connection)
+        var table = PageQueries.TableOf(stream);
+        await using var command = new MySqlCommand(
+            $"select count(*), min(id), max(id) from {table} where log_date = '{day}' and updated_at < {settings.Literal(below)}", connection)
         {
             CommandTimeout = ScanTimeoutSeconds,
         };
-        using var reader = command.ExecuteReader();
-        reader.Read();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
         var rows = reader.GetInt64(0);
-        return rows == 0 ? null : new DayExtent(new IdRange(reader.GetInt64(1), reader.GetInt64(2)), rows);
+        return rows == 0 ? null : new DayExtent(new IdRange(Id(1), Id(2)), rows);
+
+        long Id(int ordinal) => SourceValue.Id(reader.GetUInt64(ordinal), table, reader.GetUInt64(ordinal), "id");
     }
 }

@@ -15,13 +15,21 @@ internal sealed class MySqlSettings
     /// <summary>A page that reads longer than this comes from a server that does not answer.</summary>
     private const int CommandTimeoutSeconds = 120;
 
+    /// <summary>
+    /// After so long without a byte the system asks whether the other side is still there, ten times in ten seconds: a connection that was lost without a
+    /// word is noticed while MySQL is thought to compute an hour's totals.
+    /// </summary>
+    private const int KeepaliveSeconds = 10;
+
     private readonly string _connectionString;
     private readonly string _sourceTimeOffset;
     private readonly TimeSpan _offset;
 
     public MySqlSettings(IngestOptions options)
     {
-        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, ConvertZeroDateTime = true, DefaultCommandTimeout = CommandTimeoutSeconds };
+        // Dates are read as MySQL keeps them: some are none of the calendar's.
+        var builder = new MySqlConnectionStringBuilder(options.MySql) { Pooling = false, AllowZeroDateTime = true, DefaultCommandTimeout = CommandTimeoutSeconds };
+        if (builder.Keepalive == 0) builder.Keepalive = KeepaliveSeconds;
         _connectionString = builder.ConnectionString;
         _sourceTimeOffset = options.SourceTimeOffset;
         _offset = options.SourceOffset;
@@ -34,28 +42,31 @@ internal sealed class MySqlSettings
     /// <summary>Microseconds that the source's local times are ahead of UTC.</summary>
     public long OffsetMicros => _offset.Ticks / TimeSpan.TicksPerMicrosecond;
 
-    public MySqlConnection Open()
+    public async Task<MySqlConnection> OpenAsync(CancellationToken cancel)
     {
         var connection = new MySqlConnection(_connectionString);
         try
         {
-            connection.Open();
-            using var setup = new MySqlCommand(
+            await connection.OpenAsync(cancel);
+            await using var setup = new MySqlCommand(
                 $"set time_zone = '{_sourceTimeOffset}', sql_mode = ''; "
                 + "set session transaction isolation level repeatable read", connection);
-            setup.ExecuteNonQuery();
+            await setup.ExecuteNonQueryAsync(cancel);
             return connection;
         }
         catch
         {
-            connection.Dispose();
+            await connection.DisposeAsync();
             throw;
         }
     }
 
     /// <returns>A literal in the source's own zone: <c>'2026-11-21 15:04:05.123456'</c>.</returns>
     public string Literal(SourceTime time) =>
-        (time + _offset).ToUtc().ToString("\\'yyyy-MM-dd HH:mm:ss.ffffff\\'", CultureInfo.InvariantCulture);
+        Local(time).ToString("\\'yyyy-MM-dd HH:mm:ss.ffffff\\'", CultureInfo.InvariantCulture);
+
+    /// <returns>By the source's own zone, for a parameter.</returns>
+    public DateTime Local(SourceTime time) => (time + _offset).ToUtc();
 
     /// <param name="prefix">The deployment's; see <see cref="IngestOptions.TopicPrefix"/>.</param>
     public static string NameOfLock(string prefix, string database)

@@ -12,16 +12,16 @@ internal sealed class MySqlSource(IngestOptions options, TimeProvider time) : IS
 
     public async Task<ISourceSession?> TryAcquireAsync(CancellationToken cancel)
     {
-        var control = new MySqlThread("control", _settings);
+        var control = new SourceConnection(_settings, time);
         var look = new LookQueries(_settings);
         var isActive = false;
         try
         {
-            isActive = await control.RunAsync(look.TryLock, cancel);
+            isActive = await control.RunAsync(look.TryLockAsync, cancel);
         }
         finally
         {
-            if (!isActive) control.Dispose();
+            if (!isActive) await control.DisposeAsync();
         }
         return isActive ? new MySqlSession(control, look, _settings, time) : null;
     }
@@ -33,71 +33,75 @@ internal sealed class MySqlSource(IngestOptions options, TimeProvider time) : IS
 /// </summary>
 internal sealed class MySqlSession : ISourceSession
 {
-    private readonly MySqlThread _control;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly SourceConnection _control;
     private readonly LookQueries _look;
     private readonly MySqlSettings _settings;
     private readonly TimeProvider _time;
     private readonly DayQueries _days;
-    private readonly IReadOnlyDictionary<SourceStream, (MySqlThread Thread, PageQueries Pages)> _streams;
+    private readonly IReadOnlyDictionary<SourceStream, (SourceConnection Connection, PageQueries Pages)> _streams;
 
-    public MySqlSession(MySqlThread control, LookQueries look, MySqlSettings settings, TimeProvider time)
+    public MySqlSession(SourceConnection control, LookQueries look, MySqlSettings settings, TimeProvider time)
     {
         (_control, _look, _settings, _time, _days) = (control, look, settings, time, new DayQueries(settings));
-        _streams = SourceStreams.All.ToDictionary(stream => stream, stream => (new MySqlThread(stream.Name(), settings), new PageQueries(stream, settings, time)));
+        _streams = SourceStreams.All.ToDictionary(stream => stream, stream => (new SourceConnection(settings, time), new PageQueries(stream, settings, time)));
     }
 
-    public Task<SourceServer> LookAtServerAsync(CancellationToken cancel) => _control.RunAsync(LookQueries.ReadServer, cancel);
+    public Task<SourceServer> LookAtServerAsync(CancellationToken cancel) => _control.RunAsync(LookQueries.ReadServerAsync, cancel);
 
-    public Task<SourceLook> LookAsync(bool fresh, CancellationToken cancel) => _control.RunAsync(connection => _look.Look(connection, fresh), cancel);
+    public Task<SourceLook> LookAsync(bool fresh, CancellationToken cancel) =>
+        _control.RunAsync((connection, cancel) => _look.LookAsync(connection, fresh, cancel), cancel);
 
-    public Task<IReadOnlyDictionary<SourceStream, SourceTime?>> NewestAsync(CancellationToken cancel) => _control.RunAsync(_look.ReadNewest, cancel);
+    public Task<IReadOnlyDictionary<SourceStream, SourceTime?>> NewestAsync(CancellationToken cancel) => _control.RunAsync(_look.ReadNewestAsync, cancel);
 
     public Task<Page> ReadPageAsync(SourceStream stream, SourcePosition after, SourceTime below, int rowsMax, CancellationToken cancel)
     {
-        var (thread, pages) = _streams[stream];
-        return thread.RunAsync(connection => pages.Read(connection, after, below, rowsMax), cancel);
+        var (connection, pages) = _streams[stream];
+        return connection.RunAsync((open, cancel) => pages.ReadAsync(open, after, below, rowsMax, cancel), cancel);
     }
 
     public Task<DayExtent?> ReadExtentAsync(SourceStream stream, BusinessDay day, SourceTime below, CancellationToken cancel) =>
-        AsideAsync($"extent {stream.Name()}", connection => _days.ReadExtent(connection, stream, day, below), cancel);
+        AsideAsync((connection, cancel) => _days.ReadExtentAsync(connection, stream, day, below, cancel), cancel);
 
     public async IAsyncEnumerable<Page> ReadDayAsync(
         SourceStream stream, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, [EnumeratorCancellation] CancellationToken cancel)
     {
-        using var thread = new MySqlThread($"day {stream.Name()}", _settings);
+        await using var connection = new SourceConnection(_settings, _time);
         var pages = new PageQueries(stream, _settings, _time);
         for (var next = ids.First; next <= ids.Last;)
         {
             var rest = ids with { First = next };
-            var page = await thread.RunAsync(connection => pages.ReadDay(connection, day, rest, below, rowsMax), cancel);
+            var page = await connection.RunAsync((open, cancel) => pages.ReadDayAsync(open, day, rest, below, rowsMax, cancel), cancel);
             next = page.IsLast ? checked(ids.Last + 1) : page.NextId;
             yield return page;
         }
     }
 
-    /// <summary>Nothing else is asked of the stream meanwhile. Its creators are looked up anew: they may have been corrected a moment ago.</summary>
+    /// <summary>Nothing else is asked of the stream meanwhile. Its creators are looked up again: they may have been corrected a moment ago.</summary>
     public Task<Page> ReadRowAsync(SourceStream stream, long id, CancellationToken cancel) =>
-        _streams[stream].Thread.RunAsync(connection => new PageQueries(stream, _settings, _time).ReadRow(connection, id), cancel);
+        _streams[stream].Connection.RunAsync((connection, cancel) => new PageQueries(stream, _settings, _time).ReadRowAsync(connection, id, cancel), cancel);
 
     public async Task<IReadOnlyDictionary<SourceStream, ControlTotals>> ReadTotalsAsync(BusinessDay day, SourceTime below, CancellationToken cancel)
     {
         var totals = await Task.WhenAll(SourceStreams.All.Select(stream =>
-            AsideAsync($"totals {stream.Name()}", connection => _days.ReadTotals(connection, stream, day, below), cancel)));
+            AsideAsync((connection, cancel) => _days.ReadTotalsAsync(connection, stream, day, below, cancel), cancel)));
         return SourceStreams.All.ToDictionary(stream => stream, stream => totals[(int)stream]);
     }
 
-    /// <summary>Waits for the lock alone: what the others still ask may take an hour, or never be answered.</summary>
+    /// <summary>The lock first: whoever waits for it does not wait for what the others still ask, which is cancelled.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var (thread, _) in _streams.Values) thread.Dispose();
-        _control.Dispose();
-        await _control.Closed;
+        await _control.DisposeAsync();
+        await _closing.CancelAsync();
+        await Task.WhenAll(_streams.Values.Select(stream => stream.Connection.DisposeAsync().AsTask()));
+        _closing.Dispose();
     }
 
-    /// <summary>On a connection of its own for what takes minutes.</summary>
-    private async Task<T> AsideAsync<T>(string what, Func<MySqlConnection, T> work, CancellationToken cancel)
+    /// <summary>On a connection of its own for what takes minutes. Nobody need be waiting for the answer when the session ends.</summary>
+    private async Task<T> AsideAsync<T>(Func<MySqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
-        using var thread = new MySqlThread(what, _settings);
-        return await thread.RunAsync(work, cancel);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, _closing.Token);
+        await using var connection = new SourceConnection(_settings, _time);
+        return await connection.RunAsync(work, either.Token);
     }
 }

@@ -16,112 +16,149 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
     /// <summary>By primary key while at least every third row of the id range belongs to the page.</summary>
     private const int IdsPerRowMax = 3;
 
+    private const string InGroup = "updated_at = @from and id > @after";
+
     private readonly string _table = TableOf(stream);
     private readonly CreatorCache _creators = new(time);
 
-    private readonly string _columns = "id, member_id, content_post_id, log_date, created_at, updated_at, "
-        + (stream == SourceStream.ViewLogs ? "watch_seconds, last_position_seconds, status + 0" : "advertisement_id");
+    // A date as a number is the date's digits, also of one that is none: 20260231.
+    private readonly string _columns = "id, member_id, content_post_id, log_date + 0, created_at, updated_at, "
+        + (stream == SourceStream.ViewLogs ? "watch_seconds, last_position_seconds, cast(status as unsigned)" : "advertisement_id");
 
     public static string TableOf(SourceStream stream) => stream == SourceStream.ViewLogs ? "daily_member_view_log" : "ad_view_log";
 
     /// <returns>The rest of a group of equal times, then what follows it.</returns>
-    public Page Read(MySqlConnection connection, SourcePosition after, SourceTime below, int rowsMax)
+    /// <exception cref="SourceRefusedException">A row holds what can't be read; the message names it.</exception>
+    public async Task<Page> ReadAsync(MySqlConnection connection, SourcePosition after, SourceTime below, int rowsMax, CancellationToken cancel)
     {
         // Two ranges of the index, never a row comparison: MariaDB reads the whole range for one.
         var from = settings.Literal(after.UpdatedAt);
-        var inGroup = $"updated_at = {from} and id > {after.Id}";
-        var group = FindEnds(connection, $"{inGroup} order by id limit {rowsMax}");
+        var group = await FindEndsAsync(connection, $"updated_at = {from} and id > {after.Id} order by id limit {rowsMax}", cancel);
+        var bounds = new Bounds(after, group.Newest, 0);
         if (group.Rows == rowsMax)
         {
             var end = after with { Id = group.Ids.Last };
-            return Fetch(connection, group, [$"{inGroup} and id <= {end.Id}"], end, isLast: false);
+            return await FetchAsync(connection, group, [$"{InGroup} and id <= @end"], bounds with { End = end.Id }, end, isLast: false, cancel);
         }
         var room = rowsMax - group.Rows;
-        var following = FindEnds(connection, $"updated_at > {from} and updated_at < {settings.Literal(below)} order by updated_at, id limit {room}");
+        var following = await FindEndsAsync(connection, $"updated_at > {from} and updated_at < {settings.Literal(below)} order by updated_at, id limit {room}", cancel);
         if (following.Rows == 0)
-            return Fetch(connection, group, [inGroup], after, isLast: true);
+            return await FetchAsync(connection, group, [InGroup], bounds, after, isLast: true, cancel);
 
         var found = Ends.Join(group, following);
-        var last = settings.Literal(following.Newest);
+        bounds = bounds with { Last = following.Newest };
         if (following.Rows < room)
-            return Fetch(connection, found, [inGroup, $"updated_at > {from} and updated_at <= {last}"], after, isLast: true);
+            return await FetchAsync(connection, found, [InGroup, "updated_at > @from and updated_at <= @last"], bounds, after, isLast: true, cancel);
         // The page is full. It ends before its last group of equal times, so that no group is cut in two without need …
         if (following.Oldest < following.Newest)
-            return Fetch(connection, found, [inGroup, $"updated_at > {from} and updated_at < {last}"], new SourcePosition(following.Newest, 0), isLast: false);
+        {
+            return await FetchAsync(connection, found, [InGroup, "updated_at > @from and updated_at < @last"], bounds,
+                new SourcePosition(following.Newest, 0), isLast: false, cancel);
+        }
         // … unless that group is all there is: bulk statements give tens of thousands of rows one time.
         var cut = new SourcePosition(following.Newest, following.Ids.Last);
-        return Fetch(connection, found, [inGroup, $"updated_at = {last} and id <= {cut.Id}"], cut, isLast: false);
+        return await FetchAsync(connection, found, [InGroup, "updated_at = @last and id <= @end"], bounds with { End = cut.Id }, cut, isLast: false, cancel);
     }
 
-    public Page ReadDay(MySqlConnection connection, BusinessDay day, IdRange ids, SourceTime below, int rowsMax)
+    /// <exception cref="SourceRefusedException">A row holds what can't be read; the message names it.</exception>
+    public async Task<Page> ReadDayAsync(MySqlConnection connection, BusinessDay day, IdRange ids, SourceTime below, int rowsMax, CancellationToken cancel)
     {
         var ofDay = $"log_date = '{day}' and updated_at < {settings.Literal(below)}";
-        // The window holds no more ids than the page may hold rows; where it is empty, the next row is looked for.
-        var last = Math.Min(ids.Last, checked(ids.First + rowsMax - 1));
-        var window = $"from {_table} force index (primary) where id between {ids.First} and {last} and {ofDay}";
-        var page = Fetch(connection, rowsMax, window, SourcePosition.Beginning, last == ids.Last, nextId: last + 1);
-        if (page.Count > 0 || page.IsLast) return page;
-        page.Dispose();
-        using var next = new MySqlCommand(
-            $"select id from {_table} force index (primary) where id between {last + 1} and {ids.Last} and {ofDay} order by id limit 1", connection);
-        return next.ExecuteScalar() is { } id
-            ? ReadDay(connection, day, ids with { First = Convert.ToInt64(id, CultureInfo.InvariantCulture) }, below, rowsMax)
-            : new Page([], 0, SourcePosition.Beginning, isLast: true, _ => { });
+        while (true)
+        {
+            // The window holds no more ids than the page may hold rows; where it is empty, the next row is looked for.
+            var last = Math.Min(ids.Last, checked(ids.First + rowsMax - 1));
+            var window = $"from {_table} force index (primary) where id between @first and @end and {ofDay}";
+            var page = await FetchAsync(connection, rowsMax, window, [("@first", ids.First), ("@end", last)], SourcePosition.Beginning, last == ids.Last, last + 1, cancel);
+            if (page.Count > 0 || page.IsLast) return page;
+            page.Dispose();
+            await using var next = new MySqlCommand(
+                $"select id from {_table} force index (primary) where id between {last + 1} and {ids.Last} and {ofDay} order by id limit 1", connection);
+            if (await next.ExecuteScalarAsync(cancel) is not { } id) return new Page([], 0, SourcePosition.Beginning, isLast: true, _ => { });
+            ids = ids with { First = Convert.ToInt64(id, CultureInfo.InvariantCulture) };
+        }
     }
 
-    public Page ReadRow(MySqlConnection connection, long id) =>
-        Fetch(connection, rowsFound: 1, $"from {_table} force index (primary) where id = {id}", SourcePosition.Beginning, isLast: true, nextId: 0);
+    /// <exception cref="SourceRefusedException">The row holds what can't be read; the message names it.</exception>
+    public Task<Page> ReadRowAsync(MySqlConnection connection, long id, CancellationToken cancel) => FetchAsync(
+        connection, rowsFound: 1, $"from {_table} force index (primary) where id = @end", [("@end", id)], SourcePosition.Beginning, isLast: true, nextId: 0, cancel);
 
-    private Ends FindEnds(MySqlConnection connection, string range)
+    private async Task<Ends> FindEndsAsync(MySqlConnection connection, string range, CancellationToken cancel)
     {
-        using var command = new MySqlCommand(
-            "select count(*), min(id), max(id), timestampdiff(microsecond, '1970-01-01', min(updated_at)), timestampdiff(microsecond, '1970-01-01', max(updated_at)) "
-            + $"from (select id, updated_at from {_table} force index ({_table}_updated) where {range}) page", connection);
-        using var reader = command.ExecuteReader();
-        reader.Read();
-        var rows = reader.GetInt32(0);
-        return rows == 0
-            ? default
-            : new Ends(rows, new IdRange(reader.GetInt64(1), reader.GetInt64(2)), Time(reader.GetInt64(3)), Time(reader.GetInt64(4)));
+        (int Rows, ulong First, ulong Last, MySqlDateTime Oldest, MySqlDateTime Newest) found;
+        var page = $"from (select id, updated_at from {_table} force index ({_table}_updated) where {range}) page";
+        await using (var command = new MySqlCommand($"select count(*), min(id), max(id), min(updated_at), max(updated_at) {page}", connection))
+        await using (var reader = await command.ExecuteReaderAsync(cancel))
+        {
+            await reader.ReadAsync(cancel);
+            if (reader.GetInt32(0) == 0) return default;
+            found = (reader.GetInt32(0), reader.GetUInt64(1), reader.GetUInt64(2), reader.GetMySqlDateTime(3), reader.GetMySqlDateTime(4));
+        }
+        var ids = new IdRange(SourceValue.Id(found.First, _table, found.First, "id"), SourceValue.Id(found.Last, _table, found.Last, "id"));
+        return new Ends(found.Rows, ids, await TimeAsync(connection, page, found.Oldest, cancel), await TimeAsync(connection, page, found.Newest, cancel));
     }
 
-    private SourceTime Time(long localMicros) => new(localMicros - settings.OffsetMicros);
+    /// <exception cref="SourceRefusedException">It has no place in the stream's order: a day, month or year is 0 or does not exist.</exception>
+    private async Task<SourceTime> TimeAsync(MySqlConnection connection, string page, MySqlDateTime updatedAt, CancellationToken cancel)
+    {
+        var row = 0UL;
+        if (!SourceValue.IsDate(updatedAt))
+        {
+            // Compared as text: as a time MySQL takes no such literal.
+            await using var command = new MySqlCommand($"select min(id) {page} where cast(updated_at as char) = '{SourceValue.Text(updatedAt)}'", connection);
+            row = Convert.ToUInt64(await command.ExecuteScalarAsync(cancel), CultureInfo.InvariantCulture);
+        }
+        return new SourceTime(SourceValue.Micros(updatedAt, _table, row, "updated_at") - settings.OffsetMicros);
+    }
 
     /// <param name="end">The page's end; of the last page no more than where it begins: its last row is its end.</param>
-    private Page Fetch(MySqlConnection connection, Ends found, string[] ranges, SourcePosition end, bool isLast)
+    private Task<Page> FetchAsync(
+        MySqlConnection connection, Ends found, string[] ranges, Bounds bounds, SourcePosition end, bool isLast, CancellationToken cancel)
     {
-        if (found.Rows == 0) return new Page([], 0, end, isLast, _ => { });
+        if (found.Rows == 0) return Task.FromResult(new Page([], 0, end, isLast, _ => { }));
         var byKey = (Int128)found.Ids.Last - found.Ids.First < (Int128)found.Rows * IdsPerRowMax;
         var from = byKey
-            ? $"from {_table} force index (primary) where id between {found.Ids.First} and {found.Ids.Last} and ({string.Join(" or ", ranges.Select(range => $"({range})"))})"
+            ? $"from {_table} force index (primary) where id between @first and @highest and ({string.Join(" or ", ranges.Select(range => $"({range})"))})"
             : string.Join($"; select {_columns} ", ranges.Select(range => $"from {_table} force index ({_table}_updated) where {range}"));
-        return Fetch(connection, found.Rows, from, end, isLast, nextId: 0);
+        (string, object)[] parameters =
+        [
+            ("@first", found.Ids.First), ("@highest", found.Ids.Last), ("@from", settings.Local(bounds.After.UpdatedAt)), ("@after", bounds.After.Id),
+            ("@last", settings.Local(bounds.Last)), ("@end", bounds.End),
+        ];
+        return FetchAsync(connection, found.Rows, from, parameters, end, isLast, nextId: 0, cancel);
     }
 
-    private Page Fetch(MySqlConnection connection, int rowsFound, string from, SourcePosition end, bool isLast, long nextId)
+    /// <remarks>
+    /// Prepared, and so in the binary protocol: numbers and times come as such, a quarter less to do for both sides. The connection keeps what it has
+    /// prepared until it is closed: the texts are few, whatever changes from page to page is a parameter.
+    /// </remarks>
+    private async Task<Page> FetchAsync(
+        MySqlConnection connection, int rowsFound, string from, (string Name, object Value)[] parameters, SourcePosition end, bool isLast, long nextId,
+        CancellationToken cancel)
     {
         var rows = ArrayPool<SourceRow>.Shared.Rent(rowsFound);
         try
         {
             var count = 0;
-            using (var command = new MySqlCommand($"select {_columns} {from}", connection))
-            using (var reader = Prepared(command).ExecuteReader())
+            await using (var command = new MySqlCommand($"select {_columns} {from}", connection))
             {
+                foreach (var (name, value) in parameters) command.Parameters.AddWithValue(name, value);
+                await command.PrepareAsync(cancel);
+                await using var reader = await command.ExecuteReaderAsync(cancel);
                 do
                 {
-                    while (reader.Read())
+                    while (await reader.ReadAsync(cancel))
                     {
                         // More than the index showed a moment ago: a row that committed behind the horizon.
                         if (count == rows.Length) Grow(ref rows, count, checked(count * 2));
                         Take(reader, ref rows[count++]);
                     }
                 }
-                while (reader.NextResult());
+                while (await reader.NextResultAsync(cancel));
             }
-            var read = rows.AsSpan(0, count);
-            if (nextId == 0) Sort(read);
-            _creators.Fill(connection, read);
-            if (isLast && count > 0) end = read[^1].Position;
+            if (nextId == 0) Sort(rows.AsSpan(0, count));
+            await _creators.FillAsync(connection, rows, count, cancel);
+            if (isLast && count > 0) end = rows[count - 1].Position;
             return new Page(rows, count, end, isLast, given => ArrayPool<SourceRow>.Shared.Return(given)) { NextId = nextId };
         }
         catch
@@ -131,25 +168,19 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
         }
     }
 
-    /// <summary>The binary protocol: numbers and times come as such, a quarter less to do for both sides.</summary>
-    private static MySqlCommand Prepared(MySqlCommand command)
-    {
-        command.Prepare();
-        return command;
-    }
-
     private void Take(MySqlDataReader reader, ref SourceRow row)
     {
         row = default;
-        row.Id = reader.GetInt64(0);
-        row.MemberId = reader.GetInt64(1);
-        row.ContentId = reader.GetInt64(2);
-        row.LogDate = Date(reader.GetDateTime(3));
-        row.CreatedAt = Utc(reader.GetDateTime(4));
-        row.UpdatedAt = Utc(reader.GetDateTime(5));
+        var id = reader.GetUInt64(0);
+        row.Id = SourceValue.Id(id, _table, id, "id");
+        row.MemberId = SourceValue.Id(reader.GetUInt64(1), _table, id, "member_id");
+        row.ContentId = SourceValue.Id(reader.GetUInt64(2), _table, id, "content_post_id");
+        row.LogDate = reader.GetInt32(3);
+        row.CreatedAt = Utc(reader.GetMySqlDateTime(4), id, "created_at");
+        row.UpdatedAt = Utc(reader.GetMySqlDateTime(5), id, "updated_at");
         if (stream == SourceStream.AdViews)
         {
-            row.AdvertisementId = reader.GetInt64(6);
+            row.AdvertisementId = SourceValue.Id(reader.GetUInt64(6), _table, id, "advertisement_id");
             return;
         }
         row.WatchSeconds = reader.GetInt32(6);
@@ -157,11 +188,10 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
         row.Status = reader.GetInt32(8);
     }
 
-    /// <summary>The zero date, which MySQL allows, is 0.</summary>
-    private static int Date(DateTime date) => date == default ? 0 : (date.Year * 10_000) + (date.Month * 100) + date.Day;
-
-    private SourceTime Utc(DateTime local) =>
-        local == default ? SourceTime.Zero : new SourceTime(((local.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond) - settings.OffsetMicros);
+    /// <summary>The zero date, which MySQL allows, is the epoch.</summary>
+    private SourceTime Utc(MySqlDateTime local, ulong row, string column) => SourceValue.IsZero(local)
+        ? SourceTime.Zero
+        : new SourceTime(SourceValue.Micros(local, _table, row, column) - settings.OffsetMicros);
 
     private static void Grow(ref SourceRow[] rows, int count, int needed)
     {
@@ -181,6 +211,9 @@ internal sealed class PageQueries(SourceStream stream, MySqlSettings settings, T
             return;
         }
     }
+
+    /// <summary>What the ranges of a page are bounded by.</summary>
+    private readonly record struct Bounds(SourcePosition After, SourceTime Last, long End);
 
     /// <summary>What a range of the index holds.</summary>
     private readonly record struct Ends(int Rows, IdRange Ids, SourceTime Oldest, SourceTime Newest)

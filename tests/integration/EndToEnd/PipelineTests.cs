@@ -1,6 +1,7 @@
 using System.Text.Json;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Generator;
+using StreamSettlement.IntegrationTests.Ingest;
 
 namespace StreamSettlement.IntegrationTests.EndToEnd;
 
@@ -114,7 +115,7 @@ public sealed class PipelineTests(Servers servers)
         stack.Source.ExecuteAsync(
             $"""
             insert into daily_member_view_log (member_id, content_post_id, log_date, watch_seconds, last_position_seconds, status)
-            select 1 + seq mod 10, {content}, '{day}', seq mod 600, seq mod 600, 'COMPLETED' from seq_1_to_{views}
+            select 1 + seq mod 10, {content}, '{day}', seq mod 600, seq mod 600, 'COMPLETED' from {SourceSql.Numbers(views)}
             """, TestContext.Current.CancellationToken);
 
     private static async Task EndAsync(Stack stack, BusinessDay day)

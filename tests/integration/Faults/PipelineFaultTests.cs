@@ -140,10 +140,9 @@ public sealed class PipelineFaultTests(Servers servers)
     private static async Task<long> NumberAsync(Stack stack, string sql) =>
         Convert.ToInt64(await stack.Postgres.ScalarAsync(sql, Token) ?? 0L, System.Globalization.CultureInfo.InvariantCulture);
 
-    private static Task ExecuteAsync(MySqlConnection connection, string sql) => Task.Run(
-        () =>
-        {
-            using var command = new MySqlCommand(sql, connection);
-            command.ExecuteNonQuery();
-        }, Token);
+    private static async Task ExecuteAsync(MySqlConnection connection, string sql)
+    {
+        await using var command = new MySqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Token);
+    }
 }

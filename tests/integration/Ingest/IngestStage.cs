@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
@@ -219,7 +220,7 @@ internal static class SourceSql
     /// <summary>Contents 1 to <paramref name="contents"/>, two creators.</summary>
     public static Task AddContentsAsync(this MySqlDatabase source, int contents) => source.ExecuteAsync(
         "insert into member (nickname) values ('a'), ('b'); "
-        + $"insert into content_post (id, creator_id, title, duration_seconds) select seq, 1 + seq % 2, 'c', 600 from seq_1_to_{contents}",
+        + $"insert into content_post (id, creator_id, title, duration_seconds) select seq, 1 + seq % 2, 'c', 600 from {Numbers(contents)}",
         TestContext.Current.CancellationToken);
 
     /// <summary>One statement: all rows have the same updated_at.</summary>
@@ -227,15 +228,24 @@ internal static class SourceSql
         source.ExecuteAsync(ViewsSql(rows, contents, status, day), TestContext.Current.CancellationToken);
 
     public static Task AddAdsAsync(this MySqlDatabase source, int rows, int contents = 10, string day = "2026-11-21") => source.ExecuteAsync(
-        $"insert into ad_view_log (member_id, content_post_id, advertisement_id, log_date) select 1 + seq % 7, 1 + seq % {contents}, 1 + seq % 3, '{day}' from seq_1_to_{rows}",
+        $"insert into ad_view_log (member_id, content_post_id, advertisement_id, log_date) select 1 + seq % 7, 1 + seq % {contents}, 1 + seq % 3, '{day}' from {Numbers(rows)}",
         TestContext.Current.CancellationToken);
 
     public static string ViewsSql(int rows, int contents = 10, string status = "COMPLETED", string day = "2026-11-21") =>
         "insert into daily_member_view_log (member_id, content_post_id, log_date, watch_seconds, last_position_seconds, status) "
-        + $"select 1 + seq % 7, 1 + seq % {contents}, '{day}', seq % 600, seq % 600, '{status}' from seq_1_to_{rows}";
+        + $"select 1 + seq % 7, 1 + seq % {contents}, '{day}', seq % 600, seq % 600, '{status}' from {Numbers(rows)}";
+
+    /// <summary>Rows <c>seq</c> 1, 2, … in this order, in SQL that both MySQL and MariaDB know.</summary>
+    public static string Numbers(int count)
+    {
+        var places = count.ToString(CultureInfo.InvariantCulture).Length;
+        var sum = string.Join(" + ", Enumerable.Range(0, places).Select(place => $"d{place} * 1{new string('0', place)}"));
+        var digits = Enumerable.Range(0, places).Select(place => $"({string.Join(" union all ", Enumerable.Range(0, 10).Select(digit => $"select {digit} as d{place}"))}) p{place}");
+        return $"(select 1 + {sum} as seq from {string.Join(" cross join ", digits)} having seq <= {count} order by seq limit {count}) numbers";
+    }
 
     public static async Task<long> NumberAsync(this MySqlDatabase source, string sql) =>
-        Convert.ToInt64(await source.ScalarAsync(sql, TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture);
+        Convert.ToInt64(await source.ScalarAsync(sql, TestContext.Current.CancellationToken), CultureInfo.InvariantCulture);
 
     /// <summary>Ids in the order in which a stream is read.</summary>
     public static async Task<List<long>> IdsInOrderAsync(this MySqlDatabase source, string table)

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using MySqlConnector;
 using StreamSettlement.Contracts;
 using StreamSettlement.DevStack.Servers;
@@ -62,6 +63,59 @@ public sealed class LookQueriesTests(Servers servers)
         await source.ExecuteAsync($"kill query {writer.ServerThread}; kill query {reader.ServerThread}", TestContext.Current.CancellationToken);
         await Task.WhenAny(writing, Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken));
         await Task.WhenAny(reading, Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_statement_that_writes_inside_a_procedure_is_open_work()
+    {
+        await using var source = await servers.NewSourceDatabaseAsync();
+        await source.ExecuteAsync("create procedure slow() insert into member (nickname) select sleep(60)", TestContext.Current.CancellationToken);
+        await using var session = await AcquireAsync(source);
+        await using var caller = await source.OpenAsync(TestContext.Current.CancellationToken);
+        var calling = RunAsync(caller, "call slow()");
+        await LookUntilAsync(session, look => look.Open!.Any(work => work.Name == $"statement of connection {caller.ServerThread}"));
+        await source.ExecuteAsync($"kill query {caller.ServerThread}", TestContext.Current.CancellationToken);
+        await Task.WhenAny(calling); // how a killed statement ends is of no interest
+    }
+
+    [Fact]
+    public async Task Rows_that_are_being_loaded_are_open_work()
+    {
+        await using var source = await servers.NewSourceDatabaseAsync();
+        await using var session = await AcquireAsync(source);
+        await using var loader = await source.OpenAsync(TestContext.Current.CancellationToken);
+        var rows = new Pipe();
+        var loading = new MySqlBulkLoader(loader) { TableName = "member", Local = true, Columns = { "nickname" }, SourceStream = rows.Reader.AsStream() }
+            .LoadAsync(TestContext.Current.CancellationToken);
+        await LookUntilAsync(session, look => look.Open!.Any(work => work.Name == $"statement of connection {loader.ServerThread}"));
+        await rows.Writer.WriteAsync("somebody\n"u8.ToArray(), TestContext.Current.CancellationToken);
+        await rows.Writer.CompleteAsync();
+        Assert.Equal(1, await loading);
+        await LookUntilAsync(session, look => look.Open!.All(work => !work.Name.EndsWith($" {loader.ServerThread}", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task An_XA_transaction_that_is_prepared_is_open_work_also_without_its_connection()
+    {
+        await using var source = await servers.NewSourceDatabaseAsync();
+        await using var session = await AcquireAsync(source);
+        var xa = $"'{Guid.CreateVersion7():N}'";
+        await using (var writer = new MySqlConnection(new MySqlConnectionStringBuilder(source.OwnerConnectionString) { Pooling = false }.ConnectionString))
+        {
+            await writer.OpenAsync(TestContext.Current.CancellationToken);
+            await RunAsync(writer, $"xa start {xa}; {SourceSql.ViewsSql(1)}; xa end {xa}; xa prepare {xa}");
+        }
+        await using var other = await source.OpenAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            await LookUntilAsync(session, look => look.IsFresh && look.Open!.Any(work => work.Name.StartsWith("prepared XA transaction ", StringComparison.Ordinal)));
+        }
+        finally
+        {
+            await RunAsync(other, $"xa commit {xa}");
+        }
+        Assert.Equal(1, await source.NumberAsync("select count(*) from daily_member_view_log"));
+        await LookUntilAsync(session, look => look.IsFresh && look.Open!.All(work => !work.Name.StartsWith("prepared XA", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -145,7 +199,7 @@ public sealed class LookQueriesTests(Servers servers)
     internal static async Task<string> WithoutProcessAsync(MySqlDatabase source)
     {
         var user = $"blind_{source.Name}";
-        await source.ExecuteAsync($"create or replace user '{user}'@'127.0.0.1' identified by 'pw'; grant select on `{source.Name}`.* to '{user}'@'127.0.0.1'", TestContext.Current.CancellationToken);
+        await source.ExecuteAsync($"drop user if exists '{user}'@'127.0.0.1'; create user '{user}'@'127.0.0.1' identified by 'pw'; grant select on `{source.Name}`.* to '{user}'@'127.0.0.1'", TestContext.Current.CancellationToken);
         return new MySqlConnectionStringBuilder(source.IngestConnectionString) { UserID = user, Password = "pw" }.ConnectionString;
     }
 
@@ -158,12 +212,8 @@ public sealed class LookQueriesTests(Servers servers)
 
     private static async Task RunAsync(MySqlConnection connection, string sql)
     {
-        // MySql.Data's own asynchronous calls block the caller.
-        await Task.Run(() =>
-        {
-            using var command = new MySqlCommand(sql, connection) { CommandTimeout = 120 };
-            command.ExecuteNonQuery();
-        }, None);
+        await using var command = new MySqlCommand(sql, connection) { CommandTimeout = 120 };
+        await command.ExecuteNonQueryAsync(None);
     }
 
     /// <summary>MySQL's list of transactions is a copy of up to 100 ms ago or more: looks until it shows what happened.</summary>
