@@ -109,12 +109,12 @@ public sealed class BadRowTests(Servers servers)
 
         var reason = await run.ReasonAsync("source");
         Assert.Contains($"daily_member_view_log, row {bad}: created_at is 2026-02-31 00:00:00.000000", reason, StringComparison.Ordinal);
-        Assert.Equal(5, (await stage.ReadAsync(Topics.AdViews, records => records.Count >= 5)).Count);
+        Assert.Equal(5, (await stage.ReadAsync(stage.Topics.AdViews, records => records.Count >= 5)).Count);
         // It looks again every second: what came before the row is acknowledged, and the cursor stands behind it.
         await points.RoundsAsync(12);
         await stage.Source.ExecuteAsync($"update daily_member_view_log set created_at = '2026-03-01', updated_at = updated_at where id = {bad}", Token);
         await run.BecameAsync("active");
-        var views = await stage.ReadAsync(Topics.ViewLogs, records => records.Any(record => record.Id == ids[29]) && records.Count >= ids.Count);
+        var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Any(record => record.Id == ids[29]) && records.Count >= ids.Count);
         Assert.Equal(ids, views.Select(record => record.Id).Order());
         Assert.Equal(1, log.Times(105));
     }
@@ -125,14 +125,14 @@ public sealed class BadRowTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await stage.Source.AddViewsAsync(10);
         await using var run = IngestRun.Start(stage.Options);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 10);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 10);
         await stage.Source.ExecuteAsync("set sql_mode = 'ALLOW_INVALID_DATES'; update daily_member_view_log set created_at = '2026-02-31', updated_at = updated_at where id = 5", Token);
         await stage.SendAsync(new ControlCommand(CommandKind.PublishRow, SourceSql.Day, "test", Stream: SourceStream.ViewLogs, Row: 5));
-        var refused = Assert.Single(await stage.ReadAsync(Topics.Events, events => events.Count >= 1)).Json<ControlEvent>();
+        var refused = Assert.Single(await stage.ReadAsync(stage.Topics.Events, events => events.Count >= 1)).Json<ControlEvent>();
         Assert.Equal(EventKind.CommandRefused, refused.Kind);
         Assert.Contains("row 5: created_at is 2026-02-31 00:00:00.000000", refused.Detail, StringComparison.Ordinal);
         await stage.Source.AddViewsAsync(1);
-        await stage.ReadAsync(Topics.ViewLogs, records => records.Count >= 11);
+        await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 11);
     }
 
     private static Task<int> AddAsync(
