@@ -74,25 +74,26 @@ internal sealed class SourceFiller(MySqlDatabase database, GeneratorSettings set
 
     private async Task LoadAsync(Batch batch, CancellationToken token)
     {
+        await using var connection = await database.OpenAsync(token);
+        var loader = new MySqlBulkLoader(connection)
+        {
+            Local = true, SourceStream = Text(batch), TableName = batch.Table.Name, FieldTerminator = "\t", LineTerminator = "\n", Timeout = 300,
+        };
+        loader.Columns.AddRange(batch.Table.Columns);
+        var loaded = await loader.LoadAsync(token);
+        // LOAD DATA LOCAL skips a row whose id is there already instead of failing.
+        if (loaded != batch.Count)
+            throw new DevStackException($"{batch.Table.Name}: {loaded} of the rows {batch.FirstId} to {batch.FirstId + batch.Count - 1} were taken. Does somebody else write there?");
+    }
+
+    private static MemoryStream Text(Batch batch)
+    {
         var text = new StringBuilder(batch.Count * 64);
         for (var row = 0; row < batch.Count; row++) batch.Append(text, RowFormat.Line, batch.FirstId + row);
-        // MySql.Data sends files only.
-        var file = Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllTextAsync(file, text.ToString(), token);
-            await using var connection = await database.OpenAsync(token);
-            var loader = new MySqlBulkLoader(connection) { Local = true, FileName = file, TableName = batch.Table.Name, FieldTerminator = "\t", LineTerminator = "\n", Timeout = 300 };
-            loader.Columns.AddRange(batch.Table.Columns);
-            var loaded = await loader.LoadAsync(token);
-            // LOAD DATA LOCAL skips a row whose id is there already instead of failing.
-            if (loaded != batch.Count)
-                throw new DevStackException($"{batch.Table.Name}: {loaded} of the rows {batch.FirstId} to {batch.FirstId + batch.Count - 1} were taken. Does somebody else write there?");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        var bytes = new MemoryStream(text.Length);
+        using (var writer = new StreamWriter(bytes, leaveOpen: true)) writer.Write(text);
+        bytes.Position = 0;
+        return bytes;
     }
 
     private readonly record struct Batch(SourceTable Table, AppendRow Append, long FirstId, int Count);
