@@ -1,5 +1,5 @@
 -- The source schema. The video platform owns it; Stream Settlement only reads it.
--- Works on MySQL 8.0 / 8.4 and MariaDB 10.11.
+-- Works on MySQL 8.0, 8.4 and 9, also with sql_require_primary_key, and on MariaDB 10.11.
 
 create table if not exists member (
   id         bigint unsigned not null auto_increment primary key,

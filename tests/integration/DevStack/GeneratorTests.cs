@@ -87,7 +87,7 @@ public sealed class GeneratorTests(Servers servers)
     {
         var parts = new List<string>();
         foreach (var rows in Columns)
-            parts.Add(Convert.ToString(await database.ScalarAsync($"select concat(count(*), ':', bit_xor(conv(left(sha2(row_text, 256), 16), 16, 10))) from ({rows}) t", TestContext.Current.CancellationToken), null)!);
+            parts.Add(Convert.ToString(await database.ScalarAsync($"select cast(concat(count(*), ':', bit_xor(cast(conv(left(sha2(row_text, 256), 16), 16, 10) as unsigned))) as char) from ({rows}) t", TestContext.Current.CancellationToken), null)!);
         return string.Join(' ', parts);
     }
 

@@ -4,6 +4,8 @@ using StreamSettlement.Contracts;
 using StreamSettlement.DevStack;
 using StreamSettlement.DevStack.Processes;
 using StreamSettlement.DevStack.Servers;
+using StreamSettlement.Ingest;
+using StreamSettlement.Ingest.Source;
 using StreamSettlement.IntegrationTests.Aggregator;
 using StreamSettlement.IntegrationTests.Ingest;
 
@@ -70,6 +72,35 @@ public sealed class ServerRestartTests(Servers servers)
         var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 500);
         Assert.Equal(await source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());
         Assert.All(views, record => Assert.NotEqual(0, record.Record.ViewLog.CreatorId));
+    }
+
+    [Fact]
+    public async Task A_source_that_does_not_answer_holds_up_nobody_who_has_stopped_waiting()
+    {
+        var state = await OwnStateAsync("halted-source");
+        await using var server = await Servers.StartSourceAsync(state, Token);
+        await server.ExecuteAsync("drop database if exists halted", Token);
+        var source = await server.SourceDatabaseAsync("halted", Token);
+        var session = await new MySqlSource(new IngestOptions { KafkaBootstrap = "unused:1", MySql = source.IngestConnectionString }, TimeProvider.System).TryAcquireAsync(Token)
+            ?? throw new InvalidOperationException("somebody else holds the lock");
+        server.Process.Suspend();
+        try
+        {
+            using var stop = new CancellationTokenSource();
+            var look = session.LookAsync(fresh: true, stop.Token);
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => look.WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, Token));
+            // Far below the two minutes that a statement may take.
+            await session.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token);
+        }
+        finally
+        {
+            server.Process.Continue();
+        }
+        // The lock is free again: the session that held it is silent, or has been closed.
+        await LogUnderTest.UntilAsync(
+            async () => await source.NumberAsync($"select coalesce(is_used_lock('{MySqlSettings.NameOfLock("", source.Name)}'), 0)") == 0,
+            () => Task.FromResult("the lock is still held"));
     }
 
     /// <summary>Kept between runs: initialising a data directory takes seconds.</summary>
