@@ -25,7 +25,7 @@ internal abstract class SourceServer : StackPart
     /// <summary>MySQL or MariaDB.</summary>
     public abstract string Product { get; }
 
-    /// <summary>The numbers that the server says, without who built it: <c>9.7.4</c>, <c>10.11.14</c>.</summary>
+    /// <summary>As the server says: <c>9.7.4</c>, <c>10.11.14-MariaDB-0+deb12u2</c>.</summary>
     public string Version { get; private set; } = "";
 
     /// <summary>Connection string of the owner, without a database.</summary>
@@ -138,7 +138,7 @@ internal abstract class SourceServer : StackPart
         await connection.OpenAsync(token);
         // Not the connection's ServerVersion: MariaDB puts 5.5.5- before its own for clients.
         await using var command = new MySqlCommand("select version()", connection);
-        Version = ((string)(await command.ExecuteScalarAsync(token))!).Split('-')[0];
+        Version = (string)(await command.ExecuteScalarAsync(token))!;
     }
 
     // Encrypted where the server offers it, as MySQL does and MariaDB does not: what a driver does that is told nothing.
