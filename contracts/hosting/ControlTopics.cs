@@ -1,7 +1,5 @@
-using System.Text.Json;
 using Confluent.Kafka;
 using MassTransit;
-using MassTransit.Mediator;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -10,23 +8,34 @@ using StreamSettlement.Contracts;
 namespace StreamSettlement.Hosting;
 
 /// <summary>
-/// The control topics where the feed lacks MassTransit.Kafka: read by Confluent.Kafka and handed, awaited, to the same
-/// MassTransit consumers through the mediator. The offset is stored after the consumer succeeded, so a message is handled at
-/// least once.
+/// The control topics. What is written is the same in every build. What reads them is one of two, chosen by the MSBuild property <c>KafkaRider</c>:
+/// MassTransit's Kafka rider (<c>ControlTopics.Rider.cs</c>), or Confluent.Kafka with MassTransit's mediator (<c>ControlTopics.Mediator.cs</c>) where
+/// the feed lacks the package MassTransit.Kafka. Either hands a message to the same consumers, at least once, and stays at it until it is handled.
 /// </summary>
-public static class ControlTopics
+public static partial class ControlTopics
 {
-    /// <param name="service">Consumer group <see cref="Topics.ControlGroup"/>; every instance of a service shares its messages.</param>
-    /// <param name="consumers">Adds consumers of <see cref="ControlCommand"/> and <see cref="ControlEvent"/>.</param>
-    public static IServiceCollection AddControlTopics(
-        this IServiceCollection services, string bootstrap, Topics topics, string service, Action<IMediatorRegistrationConfigurator>? consumers = null)
-    {
+    /// <summary>For a service that only writes them.</summary>
+    public static IServiceCollection AddControlTopics(this IServiceCollection services, string bootstrap, Topics topics, string service) =>
         services.AddSingleton(provider => new ControlProducer(bootstrap, topics, service, provider.GetRequiredService<TimeProvider>()));
-        if (consumers is null) return services;
-        services.AddMediator(consumers);
-        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ControlTopicsReader>(provider, bootstrap, topics, service));
+
+    /// <param name="service">Consumer group <see cref="Topics.ControlGroup"/>; every instance of a service shares its messages.</param>
+    /// <typeparam name="TConsumer">Consumes <see cref="ControlCommand"/>, <see cref="ControlEvent"/> or both; a topic that it does not consume is not read.</typeparam>
+    public static IServiceCollection AddControlTopics<TConsumer>(this IServiceCollection services, string bootstrap, Topics topics, string service)
+        where TConsumer : class, MassTransit.IConsumer
+    {
+        services.AddControlTopics(bootstrap, topics, service);
+        AddReader<TConsumer>(services, new ControlSource(
+            bootstrap, topics, topics.ControlGroup(service),
+            [.. Topic<TConsumer, ControlCommand>(topics.Commands), .. Topic<TConsumer, ControlEvent>(topics.Events)]));
         return services;
     }
+
+    static partial void AddReader<TConsumer>(IServiceCollection services, ControlSource source)
+        where TConsumer : class, MassTransit.IConsumer;
+
+    private static string[] Topic<TConsumer, T>(string topic)
+        where T : class =>
+        typeof(IConsumer<T>).IsAssignableFrom(typeof(TConsumer)) ? [topic] : [];
 }
 
 /// <summary>Writes control messages; acknowledged by the broker before a call returns.</summary>
@@ -83,118 +92,53 @@ public sealed class ControlProducer(string bootstrap, Topics topics, string serv
     }
 }
 
-/// <summary>Reads both control topics on a thread of its own and hands each message to the mediator.</summary>
-internal sealed partial class ControlTopicsReader(
-    string bootstrap, Topics topics, string service, IMediator mediator, Readiness readiness, Outages outages,
-    TimeProvider time, ILogger<ControlTopicsReader> log) : BackgroundService
+/// <summary>Where a service reads control messages.</summary>
+/// <param name="Group">Consumer group and client id.</param>
+/// <param name="Consumed">The topics that it reads.</param>
+internal sealed record ControlSource(string Bootstrap, Topics Topics, string Group, IReadOnlyList<string> Consumed)
 {
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
+    /// <summary>How long a message, or the client, is left alone after it failed.</summary>
+    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public ConsumerConfig Consumer => new()
+    {
+        BootstrapServers = Bootstrap,
+        GroupId = Group,
+        ClientId = Group,
+        AutoOffsetReset = AutoOffsetReset.Earliest,
+        SessionTimeoutMs = 10_000,
+    };
+}
+
+/// <summary>Reads the control topics for as long as the process lives, once they are there.</summary>
+internal abstract partial class ControlTopicsReader(
+    ControlSource source, Readiness readiness, Outages outages, ILogger<ControlTopicsReader> log) : BackgroundService
+{
+    protected ControlSource Source => source;
+
+    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         readiness.Expect("kafka");
         await outages.RetryAsync("kafka", Transient.Kafka, async _ =>
         {
             await Task.Yield();
-            await KafkaTopics.EnsureAsync(bootstrap, topics.ControlGroup(service),
-                topics.All(Limits.PartitionsDefault).Where(topic => topic.Name == topics.Commands || topic.Name == topics.Events));
+            await KafkaTopics.EnsureAsync(source.Bootstrap, source.Group,
+                source.Topics.All(Limits.PartitionsDefault).Where(topic => topic.Name == source.Topics.Commands || topic.Name == source.Topics.Events));
         }, stoppingToken);
-        while (true)
-        {
-            try
-            {
-                await Task.Factory.StartNew(() => Read(stoppingToken), stoppingToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-                return;
-            }
-            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
-            {
-                // Whatever it was: a service that goes on deaf would never end a day again.
-                Broken(log, fault, fault.Message);
-                await Task.Delay(RetryAfter, time, stoppingToken);
-            }
-        }
+        await ReadAsync(stoppingToken);
     }
 
-    private void Read(CancellationToken stop)
-    {
-        using var consumer = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
-        {
-            BootstrapServers = bootstrap,
-            GroupId = topics.ControlGroup(service),
-            ClientId = topics.ControlGroup(service),
-            AutoOffsetReset = AutoOffsetReset.Earliest,
-            EnableAutoCommit = true,
-            AutoCommitIntervalMs = 1_000,
-            EnableAutoOffsetStore = false,
-            SessionTimeoutMs = 10_000,
-        })
-        .SetErrorHandler((_, error) => Unreachable(log, error.Reason))
-        .SetLogHandler((_, _) => { })
-        .Build();
-        consumer.Subscribe([topics.Commands, topics.Events]);
-        while (!stop.IsCancellationRequested)
-        {
-            ConsumeResult<byte[], byte[]> record;
-            try
-            {
-                record = consumer.Consume(stop);
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-            catch (ConsumeException transient) when (Transient.Kafka(transient))
-            {
-                Unreachable(log, transient.Error.Reason);
-                continue;
-            }
-            try
-            {
-                HandleAsync(record, stop).GetAwaiter().GetResult();
-                consumer.StoreOffset(record);
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                break;
-            }
-            catch (KafkaException taken) when (taken.Error.Code == ErrorCode.Local_State)
-            {
-                // This process stood still, or the message took long: the group gave its partition to another meanwhile.
-                TakenOver(log, record.Topic, record.Offset.Value);
-            }
-        }
-        consumer.Close();
-    }
+    protected abstract Task ReadAsync(CancellationToken stop);
 
-    private async Task HandleAsync(ConsumeResult<byte[], byte[]> record, CancellationToken stop)
-    {
-        object message;
-        try
-        {
-            message = record.Topic == topics.Commands
-                ? ControlJson.Deserialize<ControlCommand>(record.Message.Value)
-                : ControlJson.Deserialize<ControlEvent>(record.Message.Value);
-        }
-        catch (JsonException malformed)
-        {
-            Malformed(log, record.Topic, record.Offset.Value, malformed.Message);
-            return;
-        }
-        while (true)
-        {
-            try
-            {
-                await mediator.Publish(message, message.GetType(), stop);
-                return;
-            }
-            catch (Exception fault) when (fault is not OperationCanceledException)
-            {
-                // Kept at this message: skipping a command would lose it silently, and the reason may pass (a server that is down).
-                Failed(log, fault, record.Topic, record.Offset.Value);
-                await Task.Delay(RetryAfter, time, stop);
-            }
-        }
-    }
+    protected void Unreachable(string reason) => Unreachable(log, reason);
+
+    protected void Malformed(string topic, long offset, string reason) => Malformed(log, topic, offset, reason);
+
+    protected void Failed(Exception fault, string topic, long offset) => Failed(log, fault, topic, offset);
+
+    protected void TakenOver(string topic, long offset) => TakenOver(log, topic, offset);
+
+    protected void Broken(Exception fault) => Broken(log, fault, fault.Message);
 
     [LoggerMessage(411, LogLevel.Warning, "control topics: {Reason}")]
     private static partial void Unreachable(ILogger log, string reason);

@@ -7,7 +7,7 @@ using StreamSettlement.Hosting;
 
 return await ServiceHost.RunAsync<AggregatorOptions>("Aggregator", "http://127.0.0.1:8082", args, (services, options) =>
 {
-    services.AddControlTopics(options.KafkaBootstrap, options.Topics, "aggregator", consumers => consumers.AddConsumer<LetterConsumer>());
+    services.AddControlTopics<LetterConsumer>(options.KafkaBootstrap, options.Topics, "aggregator");
     services.AddSingleton<LetterDesk>();
     services.AddSingleton(_ => NpgsqlDataSource.Create(
         new NpgsqlConnectionStringBuilder(options.Postgres) { ApplicationName = RollupStore.ApplicationName }.ConnectionString));

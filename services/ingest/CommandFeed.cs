@@ -19,7 +19,7 @@ internal sealed class CommandFeed(
         builder.Services.AddSingleton(outages);
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton(commands);
-        builder.Services.AddControlTopics(options.KafkaBootstrap, options.Topics, "ingest", consumers => consumers.AddConsumer<CommandConsumer>());
+        builder.Services.AddControlTopics<CommandConsumer>(options.KafkaBootstrap, options.Topics, "ingest");
         var host = builder.Build();
         await host.StartAsync(cancel);
         return new Subscription(host, commands);

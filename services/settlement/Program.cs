@@ -22,7 +22,7 @@ return await ServiceHost.RunAsync<SettlementOptions>(
         services.AddSingleton<SettlementLoop>();
         services.AddHostedService<SettlementService>();
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<KafkaWatch>(provider, options.KafkaBootstrap, options.Topics.WithPrefix("settlement")));
-        services.AddControlTopics(options.KafkaBootstrap, options.Topics, "settlement", consumers => consumers.AddConsumer<WakeupConsumer>());
+        services.AddControlTopics<WakeupConsumer>(options.KafkaBootstrap, options.Topics, "settlement");
         SettlementApi.AddTo(services, options);
     },
     SettlementApi.Map);
