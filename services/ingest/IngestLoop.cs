@@ -259,8 +259,7 @@ internal sealed class IngestLoop(
         }
         catch
         {
-            // Not at once: the server is told to end what it computes.
-            await held.CancelAsync();
+            held.Cancel();
             // What it was about to publish belongs to whoever is active next; how it ends is of no interest.
             await Task.WhenAny(working);
             throw;

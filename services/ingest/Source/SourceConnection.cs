@@ -33,11 +33,10 @@ internal sealed class SourceConnection : IAsyncDisposable
     /// <exception cref="MySqlException">The server refused for a reason that retrying does not mend.</exception>
     public async Task<T> RunAsync<T>(Func<MySqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
-        var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel, _closing.Token);
-        var token = ended.Token;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, _closing.Token);
         try
         {
-            return await InTurnAsync(work, ended).WaitAsync(token);
+            return await StoppableAsync(work, cancel).WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
@@ -56,14 +55,30 @@ internal sealed class SourceConnection : IAsyncDisposable
         if (closing.IsCompleted) await closing;
     }
 
-    private async Task<T> InTurnAsync<T>(Func<MySqlConnection, CancellationToken, Task<T>> work, CancellationTokenSource ended)
+    /// <summary>Cancels on another thread: the driver opens a connection to have the statement killed, for which whoever cancels must not wait.</summary>
+    private async Task<T> StoppableAsync<T>(Func<MySqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
-        using var owned = ended;
-        await _turn.WaitAsync(ended.Token);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+        var ending = Task.CompletedTask;
+        var onCancel = cancel.UnsafeRegister(_ => ending = ended.CancelAsync(), null);
+        try
+        {
+            return await InTurnAsync(work, ended.Token);
+        }
+        finally
+        {
+            await onCancel.DisposeAsync();
+            await ending;
+        }
+    }
+
+    private async Task<T> InTurnAsync<T>(Func<MySqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
+    {
+        await _turn.WaitAsync(cancel);
         try
         {
             if (_fault is not null) throw new SourceUnavailableException($"the connection to MySQL broke: {_fault.Message}", _fault);
-            return await work(_connection ??= await _settings.OpenAsync(ended.Token), ended.Token);
+            return await work(_connection ??= await _settings.OpenAsync(cancel), cancel);
         }
         catch (Exception fault)
         {
