@@ -88,7 +88,7 @@ internal sealed class ChaosRun(LocalStack stack, ChaosSettings settings, Termina
         await NumberAsync("select coalesce(sum(next_offset), 0) from rollup.progress", token),
         await NumberAsync("select coalesce(sum(views), 0) from rollup.content_daily", token),
         await NumberAsync("select coalesce(sum(ad_views), 0) from rollup.ad_daily", token),
-        await NumberAsync("select (select coalesce(sum(late_views), 0) from rollup.content_day) + (select coalesce(sum(late_ad_views), 0) from rollup.ad_day)", token),
+        await NumberAsync("select (select coalesce(sum(late_views), 0) from rollup.content_day) + (select coalesce(sum(late_ad_views), 0) from rollup.ad_content_day)", token),
         await NumberAsync("select count(distinct run_id) from settlement.entry", token),
         await NumberAsync("select coalesce(sum(amount_micros), 0) from settlement.payout", token));
 

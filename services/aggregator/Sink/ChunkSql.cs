@@ -106,11 +106,19 @@ internal static class ChunkSql
 
     private static void AddAds(Statements sql, IReadOnlyList<(AdCell Cell, CellSum Sum)> cells) => sql
         .Add(cells.Count, """
-            insert into rollup.ad_day as d (generation, log_date, content_id, advertisement_id, creator_id, ad_views, late_ad_views)
-            select $1, * from unnest($2::date[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-            on conflict (generation, log_date, content_id, advertisement_id, creator_id) do update set
+            insert into rollup.ad_content_day as d (generation, log_date, content_id, creator_id, ad_views, late_ad_views, lines, summed_lines)
+            select $1, log_date, content_id, creator_id, sum(ad_views), sum(late), array_agg(array[advertisement_id, ad_views]), count(*)
+            from unnest($2::date[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+              as c (log_date, content_id, advertisement_id, creator_id, ad_views, late)
+            group by log_date, content_id, creator_id
+            order by log_date, content_id, creator_id
+            on conflict (generation, log_date, content_id, creator_id) do update set
               ad_views = d.ad_views + excluded.ad_views,
-              late_ad_views = d.late_ad_views + excluded.late_ad_views
+              late_ad_views = d.late_ad_views + excluded.late_ad_views,
+              lines = case when array_length(d.lines, 1) + excluded.summed_lines > 2 * d.summed_lines + 32
+                then rollup.summed(d.lines || excluded.lines) else d.lines || excluded.lines end,
+              summed_lines = case when array_length(d.lines, 1) + excluded.summed_lines > 2 * d.summed_lines + 32
+                then array_length(rollup.summed(d.lines || excluded.lines), 1) else d.summed_lines end
             """)
         .Column(cells, cell => cell.Cell.Day.Date)
         .Column(cells, cell => cell.Cell.Content.Value)

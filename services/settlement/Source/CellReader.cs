@@ -29,7 +29,7 @@ internal static class CellReader
             """;
         var rollups = kind == PriceKind.View
             ? "select content_id, log_date, creator_id, views as units from rollup.content_daily"
-            : "select content_id, log_date, creator_id, ad_views as units from rollup.ad_daily";
+            : "select content_id, log_date, creator_id, ad_views as units from rollup.ad_content_daily";
         await using (var plan = connection.Command(PlanForAllRows)) await plan.ExecuteNonQueryAsync(cancel);
         await using (var declare = connection.Command($"""
             declare {cursor} no scroll cursor for

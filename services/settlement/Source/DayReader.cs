@@ -8,7 +8,7 @@ namespace StreamSettlement.Settlement.Source;
 internal static class DayReader
 {
     public const string RollupIsThere =
-        "select to_regclass('rollup.seal') is not null and to_regclass('rollup.content_daily') is not null and to_regclass('rollup.ad_daily') is not null";
+        "select to_regclass('rollup.seal') is not null and to_regclass('rollup.content_daily') is not null and to_regclass('rollup.ad_content_daily') is not null";
 
     // A day without rows has no generation of its own; its seals are the live one's.
     private static string ActiveGeneration(string day) =>

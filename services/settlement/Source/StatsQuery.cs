@@ -32,7 +32,7 @@ internal sealed class StatsQuery(NpgsqlDataSource postgres)
               select log_date, views, watch_seconds, 0 as ad_views, 0 as view_micros, 0 as ad_micros
               from rollup.content_daily where content_id = $1
               union all
-              select log_date, 0, 0, ad_views, 0, 0 from rollup.ad_daily where content_id = $1
+              select log_date, 0, 0, ad_views, 0, 0 from rollup.ad_content_daily where content_id = $1
               union all
               select log_date, 0, 0, 0,
                 case payout_line.kind when 'view' then amount_micros else 0 end, case payout_line.kind when 'ad' then amount_micros else 0 end
@@ -62,7 +62,7 @@ internal sealed class StatsQuery(NpgsqlDataSource postgres)
         {
             Ranking.View => ("rollup.content_daily", "views"),
             Ranking.Watch => ("rollup.content_daily", "watch_seconds"),
-            Ranking.Ad => ("rollup.ad_daily", "ad_views"),
+            Ranking.Ad => ("rollup.ad_content_daily", "ad_views"),
             _ => ("settlement.payout_line", "amount_micros"),
         };
         var id = byCreator ? "creator_id" : "content_id";

@@ -42,11 +42,13 @@ public sealed class BooksBalanceTests(Servers servers)
                 on conflict (generation, log_date, content_id, creator_id) do update set views = content_day.views + excluded.views
                 """);
             await books.ExecuteAsync($"""
-                insert into rollup.ad_day (generation, log_date, content_id, advertisement_id, creator_id, ad_views, late_ad_views)
-                select 1, '{Day(day)}', content, advertisement, 1 + content % 50, abs(hashint8extended(content * 3 + advertisement, {seed} * 10 + {day})) % 200000, 0
-                from generate_series(1, {contents}) content, generate_series(1, 2) advertisement
+                insert into rollup.ad_content_day as d (generation, log_date, content_id, creator_id, ad_views, late_ad_views, lines, summed_lines)
+                select 1, '{Day(day)}', content, 1 + content % 50, sum(ads), 0, array_agg(array[advertisement, ads]), 2
+                from generate_series(1, {contents}) content, generate_series(1::bigint, 2) advertisement,
+                  lateral (select abs(hashint8extended(content * 3 + advertisement, {seed} * 10 + {day})) % 200000) hash (ads)
                 where content % 5 <> 0
-                on conflict (generation, log_date, content_id, advertisement_id, creator_id) do update set ad_views = ad_day.ad_views + excluded.ad_views
+                group by content
+                on conflict (generation, log_date, content_id, creator_id) do update set ad_views = d.ad_views + excluded.ad_views, lines = d.lines || excluded.lines
                 """);
         }
     }

@@ -36,9 +36,9 @@ internal sealed class Rollups(PostgresDatabase database)
     {
         await ExecuteAsync($"insert into rollup.day_generation values ('{day}', 1) on conflict do nothing");
         await ExecuteAsync($"""
-            insert into rollup.ad_day (generation, log_date, content_id, advertisement_id, creator_id, ad_views, late_ad_views)
-            values (1, '{day}', {content}, {advertisement}, {creator}, {ads}, 0)
-            on conflict (generation, log_date, content_id, advertisement_id, creator_id) do update set ad_views = ad_day.ad_views + excluded.ad_views
+            insert into rollup.ad_content_day as d (generation, log_date, content_id, creator_id, ad_views, late_ad_views, lines, summed_lines)
+            values (1, '{day}', {content}, {creator}, {ads}, 0, array[array[{advertisement}::bigint, {ads}]], 1)
+            on conflict (generation, log_date, content_id, creator_id) do update set ad_views = d.ad_views + excluded.ad_views, lines = d.lines || excluded.lines
             """);
         await CountAsync(day, SourceStream.AdViews, ads);
     }
