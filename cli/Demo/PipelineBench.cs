@@ -15,7 +15,7 @@ internal sealed class PipelineBench(Terminal terminal, ServerChoice servers, Tim
         Write(rows, reports);
         if (chart is not null)
         {
-            var svg = PipelineChart.Svg(rows.Logs, rows.Ads, Median(reports, report => report.Seconds.Pipeline), Median(reports, report => report.GroupBySeconds));
+            var svg = PipelineChart.Svg(rows.Logs, rows.Ads, reports[0].Servers["source"], Median(reports, report => report.Seconds.Pipeline), Median(reports, report => report.GroupBySeconds));
             await File.WriteAllTextAsync(chart.FullName, svg, token);
             terminal.Line($"drawn to {chart.FullName}");
         }

@@ -13,16 +13,17 @@ internal static class PipelineChart
     private const int FullWidth = 420;
     private const int RowHeight = 44;
 
+    /// <param name="source">Product and version of the source's server.</param>
     /// <param name="pipelineSeconds">Median of the runs.</param>
     /// <param name="groupBySeconds">Median of the runs.</param>
     /// <returns>A standalone SVG.</returns>
-    public static string Svg(long logs, long ads, double pipelineSeconds, double groupBySeconds)
+    public static string Svg(long logs, long ads, string source, double pipelineSeconds, double groupBySeconds)
     {
         var bars = new (string Name, string Note, double Seconds, string Colour)[]
         {
             ("nightly batch, before", "1,000,000 logs", NightlyBatchSeconds, SvgPage.Former),
             ("Stream Settlement", $"{logs:N0} logs + {ads:N0} ads, until paid", pipelineSeconds, SvgPage.Ours),
-            ("one GROUP BY in MariaDB", "counts and seconds only", groupBySeconds, SvgPage.Other),
+            ($"one GROUP BY in {source.Split(' ')[0]}", "counts and seconds only", groupBySeconds, SvgPage.Other),
         };
         var page = new SvgPage(760, (bars.Length * RowHeight) + 58, "Seconds for a million view logs (less is better)");
         for (var i = 0; i < bars.Length; i++)
