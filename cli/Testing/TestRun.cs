@@ -13,7 +13,7 @@ internal sealed record TestRun(string Suite, IReadOnlyList<string> Parts, Server
     private static readonly Dictionary<string, string[]> OnNamedServers = new()
     {
         ["conformance"] = [],
-        ["integration"] = ["Ingest", "Aggregator", "EndToEnd", "Faults", "Hosting", "Chaos", "Cli"],
+        ["integration"] = ["Ingest", "Aggregator", "EndToEnd", "Faults", "Hosting", "Kafka", "Chaos", "Cli"],
     };
 
     /// <summary>The name in displays and of the result file.</summary>

@@ -50,6 +50,8 @@ internal sealed class MediatorReader(
         config.EnableAutoCommit = true;
         config.AutoCommitIntervalMs = 1_000;
         config.EnableAutoOffsetStore = false;
+        // A group waits for a member that is at a message before it gives partitions to another: by default for five minutes.
+        config.MaxPollIntervalMs = config.SessionTimeoutMs;
         using var consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetErrorHandler((_, error) => Unreachable(error.Reason))
             .SetLogHandler((_, _) => { })

@@ -268,7 +268,7 @@ internal sealed class LocalStack : IAsyncDisposable
             {
                 Kafka = await KafkaBroker.StartAsync(settings.Servers.KafkaHome, State, time, token, Port(settings.PreferredPorts?.Kafka));
                 Bootstrap = Kafka.Bootstrap;
-                Started("kafka", $"{Kafka.Product} {Kafka.Version}", Bootstrap);
+                Started("kafka", Kafka.Description, Bootstrap);
                 return;
             }
             Bootstrap = running;

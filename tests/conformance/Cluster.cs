@@ -79,11 +79,11 @@ public sealed class Cluster : IAsyncLifetime
         if (Bootstrap.Length == 0)
         {
             await DevStack.Processes.Leftovers.StopAsync(state!, TimeProvider.System);
-            var kafkaHome = Environment.GetEnvironmentVariable("KAFKA_HOME") is { Length: > 0 } home ? home : null;
             KafkaBroker.DeleteData(state!);
-            _broker = await KafkaBroker.StartAsync(kafkaHome, state!, TimeProvider.System, TestContext.Current.CancellationToken);
+            _broker = await KafkaBroker.StartAsync(ServerChoice.OfEnvironment().KafkaHome, state!, TimeProvider.System, TestContext.Current.CancellationToken);
             Bootstrap = _broker.Bootstrap;
         }
+        TestedServers.Write([_broker?.Description ?? RunningServers.DescribeKafka(Bootstrap)]);
         var sources = Path.Combine(Repository.Root, "tests", "conformance");
         var modules = await NodeModules.Install(Path.Combine(sources, "kafkajs"), Path.Combine(state!.Root, "kafkajs"));
         _confluent = new ConfluentClient(Bootstrap);

@@ -11,8 +11,9 @@ using StreamSettlement.IntegrationTests;
 namespace StreamSettlement.IntegrationTests;
 
 /// <summary>
-/// One MySQL or MariaDB (MYSQL_HOME says which) and one PostgreSQL for all integration tests: a test class takes it as constructor argument and asks for databases of its
-/// own, so that tests run in parallel and in any order:
+/// One MySQL or MariaDB (MYSQL_HOME says which), one PostgreSQL and, where KAFKA_HOME names one, one Apache Kafka for all integration tests: a test
+/// class takes it as constructor argument and asks for databases of its own (and a <see cref="TestBroker"/>), so that tests run in parallel and in
+/// any order:
 /// <code>
 /// public sealed class PageTests(Servers servers)
 /// {
@@ -30,6 +31,7 @@ public sealed class Servers : IAsyncLifetime
     private StackLock? stackLock;
     private SourceServer? source;
     private PostgresServer? postgres;
+    private KafkaBroker? kafka;
     private int databases;
     private int stacks;
 
@@ -42,6 +44,12 @@ public sealed class Servers : IAsyncLifetime
     internal static string? MySqlHome => ServerChoice.OfEnvironment().MySqlHome;
 
     internal PostgresServer Postgres => postgres ?? throw new InvalidOperationException("the fixture has not been initialised");
+
+    /// <summary>The folder of the Apache Kafka that the tests run on; null: development brokers.</summary>
+    internal static string? KafkaHome => ServerChoice.OfEnvironment().KafkaHome;
+
+    /// <summary>The Apache Kafka that tests share; null: each has a development broker of its own.</summary>
+    internal KafkaBroker? Kafka => kafka;
 
     /// <summary>A server of source databases of a test's own, of the same product as the shared one.</summary>
     internal static Task<SourceServer> StartSourceAsync(StateDirectory state, CancellationToken token) =>
@@ -68,18 +76,28 @@ public sealed class Servers : IAsyncLifetime
             stackLock = StackLock.TryTake(state);
         }
         await RemoveLeftoversAsync();
-        var starts = (StartSourceAsync(State, default), PostgresServer.StartAsync(State, TimeProvider.System, default));
+        var starts = (StartSourceAsync(State, default), PostgresServer.StartAsync(State, TimeProvider.System, default), StartKafkaAsync());
         source = await starts.Item1;
         postgres = await starts.Item2;
+        kafka = await starts.Item3;
         await DropLeftoverDatabasesAsync();
-        TestedServers.Write([SourceServer.Describe(source.Version), $"PostgreSQL {postgres.Version}"]);
+        TestedServers.Write([kafka?.Description ?? DevBrokerServer.ProductName, SourceServer.Describe(source.Version), $"PostgreSQL {postgres.Version}"]);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (source is not null) await source.DisposeAsync();
         if (postgres is not null) await postgres.DisposeAsync();
+        if (kafka is not null) await kafka.DisposeAsync();
         stackLock?.Dispose();
+    }
+
+    private async Task<KafkaBroker?> StartKafkaAsync()
+    {
+        if (KafkaHome is null) return null;
+        // Topics of a run that was killed.
+        KafkaBroker.DeleteData(State);
+        return await KafkaBroker.StartAsync(KafkaHome, State, TimeProvider.System, default);
     }
 
     private string NewName(string prefix) => string.Create(CultureInfo.InvariantCulture, $"{prefix}_{Interlocked.Increment(ref databases)}");

@@ -20,10 +20,12 @@ internal sealed class Stack : IAsyncDisposable
     private readonly int apiPort = LoopbackPorts.Next();
 
     private readonly Stack? sharedWith;
+    private readonly string? topicPrefix;
 
-    private Stack(StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment, Stack? sharedWith)
+    private Stack(
+        StateDirectory state, MySqlDatabase source, PostgresDatabase postgres, IReadOnlyDictionary<string, string> environment, Stack? sharedWith, string? topicPrefix)
     {
-        (State, Source, Postgres, Environment, this.sharedWith) = (state, source, postgres, environment, sharedWith);
+        (State, Source, Postgres, Environment, this.sharedWith, this.topicPrefix) = (state, source, postgres, environment, sharedWith, topicPrefix);
         Api = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{apiPort}") };
     }
 
@@ -36,11 +38,11 @@ internal sealed class Stack : IAsyncDisposable
     public IReadOnlyDictionary<string, string> Environment { get; }
 
     /// <summary>Prefix of every topic, group and client id.</summary>
-    public string TopicPrefix { get; private init; } = "";
+    public string TopicPrefix => topicPrefix ?? Broker.TopicPrefix;
 
     public Topics Topics => new(TopicPrefix);
 
-    public DevBrokerServer Broker { get; private set; } = null!;
+    public TestBroker Broker { get; private set; } = null!;
 
     public ServiceProcess? Ingest { get; set; }
 
@@ -55,17 +57,18 @@ internal sealed class Stack : IAsyncDisposable
 
     /// <param name="environment">For all services, by the names that they read: <c>Ingest__SafetyLag</c>.</param>
     /// <param name="services">False for the broker and the databases alone; the test starts services itself.</param>
-    /// <param name="topicPrefix">Prefix of every topic, group and client id.</param>
+    /// <param name="ownBroker">Whether the test stops the broker, or looks at all that is in it.</param>
+    /// <param name="topicPrefix">Prefix of every topic, group and client id; null for the broker's.</param>
     /// <param name="sharedWith">A stack whose broker and source this one uses too; null for its own.</param>
     public static async Task<Stack> StartAsync(
-        Servers servers, IReadOnlyDictionary<string, string>? environment = null, bool services = true, string topicPrefix = "", Stack? sharedWith = null)
+        Servers servers, IReadOnlyDictionary<string, string>? environment = null, bool services = true, bool ownBroker = false, string? topicPrefix = null,
+        Stack? sharedWith = null)
     {
-        var token = TestContext.Current.CancellationToken;
         var stack = new Stack(servers.NewStateDirectory(), sharedWith?.Source ?? await servers.NewSourceDatabaseAsync(), await servers.NewPostgresDatabaseAsync(),
-            environment ?? new Dictionary<string, string>(), sharedWith) { TopicPrefix = topicPrefix };
+            environment ?? new Dictionary<string, string>(), sharedWith, topicPrefix);
         try
         {
-            stack.Broker = sharedWith?.Broker ?? await DevBrokerServer.StartAsync(stack.State, TimeProvider.System, token);
+            stack.Broker = sharedWith?.Broker ?? await TestBroker.StartAsync(servers, stack.State, ownBroker);
             if (services) await stack.StartServicesAsync();
         }
         catch
@@ -86,15 +89,6 @@ internal sealed class Stack : IAsyncDisposable
         await ServiceProcess.WaitUntilReadyAsync([Aggregator, Ingest, Settlement], TestContext.Current.CancellationToken);
     }
 
-    /// <summary>Stops the broker and starts it on the same address and data.</summary>
-    /// <param name="kill">True for kill -9 instead of an orderly stop.</param>
-    public async Task RestartBrokerAsync(bool kill)
-    {
-        if (kill) await Broker.Process.KillAsync();
-        await Broker.DisposeAsync();
-        Broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
-    }
-
     public async ValueTask DisposeAsync()
     {
         foreach (var service in new[] { Settlement, Ingest, Aggregator })
@@ -104,8 +98,5 @@ internal sealed class Stack : IAsyncDisposable
         LoopbackPorts.Return(apiPort);
         if (sharedWith is null) await Source.DisposeAsync();
         await Postgres.DisposeAsync();
-        // The logs stay, for whoever looks for the cause of a failure.
-        var data = DevBrokerServer.DataDirectory(State);
-        if (Directory.Exists(data)) Directory.Delete(data, recursive: true);
     }
 }

@@ -34,9 +34,7 @@ internal sealed class ApacheKafkaServer : KafkaBroker
         : base(command, node.Port, ownsPort, state, time) =>
         (this.distribution, ownedControllerPort) = (distribution, ownsControllerPort ? node.ControllerPort : null);
 
-    public override string Product => "Apache Kafka";
-
-    public override string Version => distribution.Version.ToString();
+    public override string Description => $"Apache Kafka {distribution.Version}";
 
     protected override TimeSpan StartPatience => TimeSpan.FromSeconds(120);
 

@@ -1,4 +1,3 @@
-using System.Reflection;
 using StreamSettlement.DevStack.Processes;
 
 namespace StreamSettlement.DevStack.Servers;
@@ -6,17 +5,17 @@ namespace StreamSettlement.DevStack.Servers;
 /// <summary>The development broker as a child process.</summary>
 internal sealed class DevBrokerServer : KafkaBroker
 {
+    public const string ProductName = "development broker";
+
     /// <summary>Of the data directory.</summary>
     public const string Data = "broker";
 
-    private readonly string program;
-
     private DevBrokerServer(string program, int port, bool ownsPort, StateDirectory state, TimeProvider time)
-        : base(CommandOf(program, port, state), port, ownsPort, state, time) => this.program = program;
+        : base(CommandOf(program, port, state), port, ownsPort, state, time)
+    {
+    }
 
-    public override string Product => "development broker";
-
-    public override string Version => AssemblyName.GetAssemblyName(program).Version?.ToString(3) ?? "—";
+    public override string Description => ProductName;
 
     protected override TimeSpan StartPatience => TimeSpan.FromSeconds(60);
 

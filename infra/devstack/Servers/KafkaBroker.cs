@@ -23,9 +23,7 @@ internal abstract class KafkaBroker : StackPart
     public string Bootstrap => AddressOf(Port);
 
     /// <summary>For a person.</summary>
-    public abstract string Product { get; }
-
-    public abstract string Version { get; }
+    public abstract string Description { get; }
 
     /// <param name="kafkaHome">Folder of an Apache Kafka distribution, with libs/; null for the development broker.</param>
     /// <param name="port">To come back at the address that clients know; null for any free one.</param>

@@ -41,7 +41,7 @@ public sealed class DeadLetterTests(Servers servers)
         Assert.Equal(misplaced, moved.Value);
         Assert.Equal("7"u8.ToArray(), moved.Key);
         var offset = await log.CountAsync("select kafka_offset from rollup.dead_letter where reason = 'wrong-partition'");
-        Assert.Equal(("view-logs.v1", $"{elsewhere}", $"{offset}"), (Header(moved, "dlq-topic"), Header(moved, "dlq-partition"), Header(moved, "dlq-offset")));
+        Assert.Equal((log.Topics.ViewLogs, $"{elsewhere}", $"{offset}"), (Header(moved, "dlq-topic"), Header(moved, "dlq-partition"), Header(moved, "dlq-offset")));
         Assert.Contains("belongs to partition", Header(moved, "dlq-detail"), StringComparison.Ordinal);
         Assert.Equal(1, await log.CountAsync("select count(*) from rollup.dead_letter where value is null"));
 
@@ -126,9 +126,10 @@ public sealed class DeadLetterTests(Servers servers)
         await log.StartAggregatorAsync();
         await log.CaughtUpAsync();
 
-        var letter = Assert.Single(log.Read("team-b.view-logs.v1.dlq"));
-        Assert.Equal("team-b.view-logs.v1", Header(letter, "dlq-topic"));
-        Assert.Equal("an ad view in team-b.view-logs.v1", Header(letter, "dlq-detail"));
+        var letter = Assert.Single(log.Read($"{log.TopicPrefix}view-logs.v1.dlq"));
+        Assert.EndsWith("team-b.", log.TopicPrefix, StringComparison.Ordinal);
+        Assert.Equal($"{log.TopicPrefix}view-logs.v1", Header(letter, "dlq-topic"));
+        Assert.Equal($"an ad view in {log.TopicPrefix}view-logs.v1", Header(letter, "dlq-detail"));
         Assert.Equal("view-logs", await log.Postgres.ScalarAsync("select stream from rollup.dead_letter", TestContext.Current.CancellationToken));
     }
 

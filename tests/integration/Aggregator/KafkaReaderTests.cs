@@ -15,7 +15,7 @@ public sealed class KafkaReaderTests(Servers servers)
         await using var log = await LogUnderTest.StartAsync(servers);
         using var telemetry = new AggregatorTelemetry(TimeProvider.System, NullLogger<AggregatorTelemetry>.Instance);
         using var clock = new HeldClock();
-        var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap };
+        var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap, TopicPrefix = log.TopicPrefix };
         using var reader = new KafkaReader(options, options.Topics.LiveGroup, telemetry, new KafkaHealth(options, new Readiness(), telemetry, TimeProvider.System), clock);
         reader.Open();
         // The client joins on its own threads; the reader, held by its clock, has not heard of the assignment.
@@ -37,7 +37,7 @@ public sealed class KafkaReaderTests(Servers servers)
     {
         await using var log = await LogUnderTest.StartAsync(servers);
         using var telemetry = new AggregatorTelemetry(TimeProvider.System, NullLogger<AggregatorTelemetry>.Instance);
-        var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap };
+        var options = new AggregatorOptions { KafkaBootstrap = log.Broker.Bootstrap, TopicPrefix = log.TopicPrefix };
         using var reader = new KafkaReader(options, options.Topics.LiveGroup, telemetry, new KafkaHealth(options, new Readiness(), telemetry, TimeProvider.System), TimeProvider.System);
         reader.Open();
         Assert.IsType<Assigned>(await reader.Events.ReadAsync(Token).AsTask().WaitAsync(LogUnderTest.Patience, Token));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
@@ -22,9 +23,10 @@ internal sealed class LogUnderTest : IAsyncDisposable
 
     private readonly bool ownsPostgres;
     private readonly IProducer<byte[]?, byte[]?> producer;
+    private readonly ConcurrentQueue<string> undelivered = new();
     private readonly List<ServiceProcess> services = [];
 
-    private LogUnderTest(StateDirectory state, DevBrokerServer broker, PostgresDatabase postgres, bool ownsPostgres)
+    private LogUnderTest(StateDirectory state, TestBroker broker, PostgresDatabase postgres, bool ownsPostgres)
     {
         (State, Broker, Postgres, this.ownsPostgres) = (state, broker, postgres, ownsPostgres);
         producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = broker.Bootstrap, EnableIdempotence = true, LingerMs = 5 })
@@ -34,21 +36,23 @@ internal sealed class LogUnderTest : IAsyncDisposable
 
     public StateDirectory State { get; }
 
-    public DevBrokerServer Broker { get; private set; }
+    public TestBroker Broker { get; }
 
     public PostgresDatabase Postgres { get; }
 
-    /// <summary>Prefix of every topic, group and client id. Default none.</summary>
-    public string TopicPrefix { get; private init; } = "";
+    /// <summary>Prefix of every topic, group and client id.</summary>
+    public string TopicPrefix => Broker.TopicPrefix;
 
-    public Topics Topics => new(TopicPrefix);
+    public Topics Topics => Broker.Topics;
 
     public int Partitions { get; private init; }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <param name="postgres">Null for a database of its own.</param>
-    public static async Task<LogUnderTest> StartAsync(Servers servers, int partitions = 4, PostgresDatabase? postgres = null, string topicPrefix = "")
+    /// <param name="ownBroker">Whether the test stops the broker, or looks at all that is in it.</param>
+    public static async Task<LogUnderTest> StartAsync(
+        Servers servers, int partitions = 4, PostgresDatabase? postgres = null, bool ownBroker = false, string topicPrefix = "")
     {
         var state = servers.NewStateDirectory();
         var database = postgres ?? await servers.NewPostgresDatabaseAsync();
@@ -57,8 +61,8 @@ internal sealed class LogUnderTest : IAsyncDisposable
             create table if not exists produced.row (stream text, id bigint, source_epoch int, log_date date, content_id bigint, creator_id bigint,
               advertisement_id bigint, watch_seconds int, completed boolean);
             """, Token);
-        var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, Token);
-        var log = new LogUnderTest(state, broker, database, ownsPostgres: postgres is null) { Partitions = partitions, TopicPrefix = topicPrefix };
+        var broker = await TestBroker.StartAsync(servers, state, ownBroker, topicPrefix);
+        var log = new LogUnderTest(state, broker, database, ownsPostgres: postgres is null) { Partitions = partitions };
         await log.CreateTopicsAsync();
         return log;
     }
@@ -78,22 +82,16 @@ internal sealed class LogUnderTest : IAsyncDisposable
         return service;
     }
 
-    /// <summary>Kills the broker; after <paramref name="meanwhile"/> it is started on the same address and data.</summary>
-    public async Task RestartBrokerAsync(Func<Task> meanwhile)
-    {
-        var port = Broker.Port;
-        await Broker.Process.KillAsync();
-        await Broker.DisposeAsync();
-        await meanwhile();
-        Broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, Token, port);
-    }
-
-    /// <summary>Deletes both data topics and creates them anew, empty.</summary>
+    /// <summary>Deletes both data topics and creates them again, empty.</summary>
     public async Task RecreateTopicsAsync()
     {
         using var admin = Admin();
         await admin.DeleteTopicsAsync(Topics.Data);
+        // Brokers still list a deleted topic for a moment; creating what is not listed would then create nothing.
+        await UntilAsync(() => Task.FromResult(!Listed().Any()), () => Task.FromResult($"still listed: {string.Join(", ", Listed())}"));
         await CreateTopicsAsync();
+
+        IEnumerable<string> Listed() => admin.GetMetadata(Patience).Topics.Select(topic => topic.Topic).Intersect(Topics.Data);
     }
 
     public async Task AddPartitionsAsync(string topic, int partitions)
@@ -114,7 +112,10 @@ internal sealed class LogUnderTest : IAsyncDisposable
     }
 
     public void Produce(string topic, int partition, byte[]? key, byte[]? value) =>
-        producer.Produce(new TopicPartition(topic, partition), new Message<byte[]?, byte[]?> { Key = key, Value = value });
+        producer.Produce(new TopicPartition(topic, partition), new Message<byte[]?, byte[]?> { Key = key, Value = value }, report =>
+        {
+            if (report.Error.IsError) undelivered.Enqueue($"{report.TopicPartition}: {report.Error}");
+        });
 
     public static byte[] Bytes(SourceRecord record) => record.ToByteArray();
 
@@ -145,7 +146,11 @@ internal sealed class LogUnderTest : IAsyncDisposable
         await copy.CompleteAsync(Token);
     }
 
-    public Task Flushed() => Task.Run(() => producer.Flush(Token), Token);
+    public async Task Flushed()
+    {
+        await Task.Run(() => producer.Flush(Token), Token);
+        Assert.Empty(undelivered);
+    }
 
     /// <summary>Returns when the rollups stand for everything that is in the log.</summary>
     public async Task CaughtUpAsync()
@@ -169,15 +174,15 @@ internal sealed class LogUnderTest : IAsyncDisposable
     public void SetGroup(Func<long, long> offsetOfEnd)
     {
         using var consumer = Consumer(Topics.LiveGroup);
-        consumer.Commit(Ends().Select(end => new TopicPartitionOffset(end.Key, offsetOfEnd(end.Value))));
+        Commit(consumer, Ends().Select(end => new TopicPartitionOffset(end.Key, offsetOfEnd(end.Value))));
     }
 
     /// <summary>Sets the group to the first record at or after a time in every partition, as an operator does while no member is up.</summary>
     public void SetGroupTo(DateTimeOffset time)
     {
         using var consumer = Consumer(Topics.LiveGroup);
-        consumer.Commit(consumer.OffsetsForTimes(
-            Ends().Keys.Select(partition => new TopicPartitionTimestamp(partition, new Timestamp(time))), Patience)
+        var asked = Ends().Keys.Select(partition => new TopicPartitionTimestamp(partition, new Timestamp(time)));
+        Commit(consumer, TestBroker.Passing(() => consumer.OffsetsForTimes(asked, Patience))
             .Select(found => found.Offset.Value >= 0 ? found : new TopicPartitionOffset(found.TopicPartition, Ends()[found.TopicPartition])));
     }
 
@@ -188,13 +193,13 @@ internal sealed class LogUnderTest : IAsyncDisposable
     public bool GroupIsAssigned()
     {
         using var admin = Admin();
-        return admin.ListGroup(Topics.LiveGroup, Patience) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
+        return TestBroker.Passing(() => admin.ListGroup(Topics.LiveGroup, Patience)) is { State: "Stable", Members: [_, ..] members } && members.TrueForAll(member => member.MemberAssignment is { Length: > 0 });
     }
 
     public bool GroupHasMembers()
     {
         using var admin = Admin();
-        return admin.ListGroup(Topics.LiveGroup, Patience) is { Members.Count: > 0 };
+        return TestBroker.Passing(() => admin.ListGroup(Topics.LiveGroup, Patience)) is { Members.Count: > 0 };
     }
 
     /// <summary>Every record of a topic with one partition.</summary>
@@ -202,7 +207,7 @@ internal sealed class LogUnderTest : IAsyncDisposable
     {
         using var consumer = Consumer("reader");
         var partition = new TopicPartition(topic, 0);
-        var end = consumer.QueryWatermarkOffsets(partition, Patience).High.Value;
+        var end = TestBroker.Passing(() => consumer.QueryWatermarkOffsets(partition, Patience)).High.Value;
         consumer.Assign(new TopicPartitionOffset(partition, 0));
         var messages = new List<Message<byte[], byte[]>>();
         while (messages.Count < end) messages.Add(consumer.Consume(Token).Message);
@@ -272,7 +277,6 @@ internal sealed class LogUnderTest : IAsyncDisposable
         producer.Dispose();
         await Broker.DisposeAsync();
         if (ownsPostgres) await Postgres.DisposeAsync();
-        Directory.Delete(DevBrokerServer.DataDirectory(State), recursive: true);
     }
 
     private Task CreateTopicsAsync() =>
@@ -289,13 +293,19 @@ internal sealed class LogUnderTest : IAsyncDisposable
         using var consumer = Consumer("looker");
         return SourceStreams.All
             .SelectMany(stream => Enumerable.Range(0, Partitions).Select(partition => new TopicPartition(Topics.Of(stream), partition)))
-            .ToDictionary(partition => partition, partition => consumer.QueryWatermarkOffsets(partition, Patience).High.Value);
+            .ToDictionary(partition => partition, partition => TestBroker.Passing(() => consumer.QueryWatermarkOffsets(partition, Patience)).High.Value);
     }
+
+    private static void Commit(IConsumer<byte[], byte[]> consumer, IEnumerable<TopicPartitionOffset> offsets) => TestBroker.Passing(() =>
+    {
+        consumer.Commit(offsets);
+        return true;
+    });
 
     private List<TopicPartitionOffset> Committed(IEnumerable<TopicPartition> partitions)
     {
         using var consumer = Consumer(Topics.LiveGroup);
-        return consumer.Committed(partitions, Patience);
+        return TestBroker.Passing(() => consumer.Committed(partitions, Patience));
     }
 
     private IAdminClient Admin() => new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.Bootstrap }).SetLogHandler((_, _) => { }).Build();

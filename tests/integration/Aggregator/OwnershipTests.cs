@@ -122,11 +122,11 @@ public sealed class OwnershipTests(Servers servers)
     [Fact]
     public async Task A_broker_that_is_killed_is_named_and_when_it_is_back_reading_goes_on()
     {
-        await using var log = await LogUnderTest.StartAsync(servers);
+        await using var log = await LogUnderTest.StartAsync(servers, ownBroker: true);
         var service = await log.StartAggregatorAsync();
         await log.ProduceAsync(TestRows.Of(seed: 61, rows: 500));
         await log.CaughtUpAsync();
-        await log.RestartBrokerAsync(meanwhile: () => LogUnderTest.UntilHealthAsync(service, 503, "\"kafka\""));
+        await log.Broker.RestartAsync(kill: true, meanwhile: () => LogUnderTest.UntilHealthAsync(service, 503, "\"kafka\""));
         await log.ProduceAsync(TestRows.Of(seed: 62, rows: 500, firstId: 10_000));
         await log.CaughtUpAsync();
         await log.AssertEqualToProducedAsync();

@@ -52,16 +52,16 @@ public sealed class RefusalTests(Servers servers)
                 async () => await log.CountAsync("select count(*) from rollup.partition_count") == 2, () => Task.FromResult("the counts were not remembered"));
         }
         await log.Postgres.ExecuteAsync("update rollup.partition_count set partitions = 5 where stream = 'ad-views'", TestContext.Current.CancellationToken);
-        await AssertStopsAsync(log, "'ad-views.v1' has 4 partitions, the rollups were made with 5");
+        await AssertStopsAsync(log, $"'{log.Topics.AdViews}' has 4 partitions, the rollups were made with 5");
     }
 
     [Fact]
     public async Task A_database_that_is_down_is_named_and_waited_for()
     {
         var state = servers.NewStateDirectory();
-        await using var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
-        await using var service = ServiceProcess.Aggregator(
-            new ServiceSettings(broker.Bootstrap, "", "Host=127.0.0.1;Port=1;Username=nobody;Database=none"), state, TimeProvider.System);
+        await using var broker = await TestBroker.StartAsync(servers, state);
+        var settings = new ServiceSettings(broker.Bootstrap, "", "Host=127.0.0.1;Port=1;Username=nobody;Database=none") { TopicPrefix = broker.TopicPrefix };
+        await using var service = ServiceProcess.Aggregator(settings, state, TimeProvider.System);
         await LogUnderTest.UntilHealthAsync(service, 503, "\"postgres\":\"Failed to connect");
         Assert.False(service.Process.Exited.IsCompleted);
     }
@@ -71,9 +71,10 @@ public sealed class RefusalTests(Servers servers)
     {
         var state = servers.NewStateDirectory();
         await using var postgres = await servers.NewPostgresDatabaseAsync();
-        await using var broker = await DevBrokerServer.StartAsync(state, TimeProvider.System, TestContext.Current.CancellationToken);
-        await using var service = ServiceProcess.Aggregator(new ServiceSettings(broker.Bootstrap, "", postgres.ConnectionString), state, TimeProvider.System);
-        await LogUnderTest.UntilHealthAsync(service, 503, "view-logs.v1, ad-views.v1 not there yet");
+        await using var broker = await TestBroker.StartAsync(servers, state);
+        var settings = new ServiceSettings(broker.Bootstrap, "", postgres.ConnectionString) { TopicPrefix = broker.TopicPrefix };
+        await using var service = ServiceProcess.Aggregator(settings, state, TimeProvider.System);
+        await LogUnderTest.UntilHealthAsync(service, 503, $"{broker.Topics.ViewLogs}, {broker.Topics.AdViews} not there yet");
         Assert.False(service.Process.Exited.IsCompleted);
     }
 

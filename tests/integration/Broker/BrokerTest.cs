@@ -6,39 +6,39 @@ using StreamSettlement.DevStack.Servers;
 namespace StreamSettlement.IntegrationTests.Broker;
 
 /// <summary>A broker of its own for a test, as a real process on a free port over an empty directory.</summary>
-public abstract class BrokerTest(Servers servers) : IAsyncLifetime
+/// <param name="development">False: for what every broker does; see <see cref="TestBroker"/>.</param>
+public abstract class BrokerTest(Servers servers, bool development = true) : IAsyncLifetime
 {
     private StateDirectory? _state;
-    private DevBrokerServer? _broker;
+    private TestBroker? _broker;
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private protected DevBrokerServer Broker => _broker ?? throw new InvalidOperationException("the broker is not running");
+    private protected TestBroker Broker => _broker ?? throw new InvalidOperationException("the broker is not running");
 
     private protected StateDirectory State => _state ?? throw new InvalidOperationException("the test has not begun");
 
     public async ValueTask InitializeAsync()
     {
         _state = servers.NewStateDirectory();
-        _broker = await DevBrokerServer.StartAsync(_state, TimeProvider.System, Token);
+        _broker = await (development ? TestBroker.StartDevelopmentAsync(_state) : TestBroker.StartAsync(servers, _state));
     }
 
     public async ValueTask DisposeAsync()
     {
         if (_broker is not null) await _broker.DisposeAsync();
-        if (_state is not null) Directory.Delete(DevBrokerServer.DataDirectory(_state), recursive: true);
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Stops or kills the broker and starts it at the same address over the same data.</summary>
-    private protected async Task Restart(bool kill)
+    /// <summary>For a test that stops it.</summary>
+    private protected async Task UseOwnBrokerAsync()
     {
-        var former = Broker;
-        if (kill) await former.Process.KillAsync();
-        else await former.Process.StopAsync();
-        _broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, Token, former.Port);
-        await former.DisposeAsync();
+        await Broker.DisposeAsync();
+        _broker = await TestBroker.StartAsync(servers, State, own: true);
     }
+
+    /// <summary>Stops or kills the broker and starts it at the same address over the same data.</summary>
+    private protected Task Restart(bool kill) => Broker.RestartAsync(kill);
 
     private protected IAdminClient Admin() =>
         new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.Bootstrap }).SetLogHandler(Quiet).Build();

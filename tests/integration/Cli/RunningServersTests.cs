@@ -16,7 +16,7 @@ public sealed class RunningServersTests(Servers servers) : IAsyncDisposable
     [Fact]
     public async Task The_demo_makes_what_it_needs_on_servers_that_run_already_and_leaves_nothing_there()
     {
-        await using var kafka = await KafkaBroker.StartAsync(ServerChoice.OfEnvironment().KafkaHome, servers.NewStateDirectory(), TimeProvider.System, Token);
+        await using var kafka = await TestBroker.StartAsync(servers, servers.NewStateDirectory());
         var source = Named(servers.Source.AdminConnectionString, "demo_source");
         var postgres = new NpgsqlConnectionStringBuilder(servers.Postgres.AdminConnectionString) { Database = "demo_rollups" }.ConnectionString;
 

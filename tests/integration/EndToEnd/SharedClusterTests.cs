@@ -22,7 +22,7 @@ public sealed class SharedClusterTests(Servers servers)
     [Fact]
     public async Task Both_count_everything_and_neither_receives_what_the_other_sent()
     {
-        await using var one = await Stack.StartAsync(servers);
+        await using var one = await Stack.StartAsync(servers, ownBroker: true);
         await using var other = await Stack.StartAsync(servers, topicPrefix: Prefix, sharedWith: one);
         await new SourceFiller(one.Source, new GeneratorSettings { Seed = 11, Logs = 3_000, Ads = 1_500, Contents = 40, Creators = 6, Day = Day }).FillAsync(null, Token);
 

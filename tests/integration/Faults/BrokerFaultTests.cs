@@ -13,12 +13,13 @@ public sealed class BrokerFaultTests(Servers servers)
     [Fact]
     public async Task The_broker_is_killed_with_a_torn_segment()
     {
-        await using var log = await LogUnderTest.StartAsync(servers);
+        TestBroker.RequireDevelopmentBroker();
+        await using var log = await LogUnderTest.StartAsync(servers, ownBroker: true);
         await using var run = AggregatorRun.Start(log);
         await run.OwnsAsync();
         await log.ProduceAsync(TestRows.Of(seed: 121, rows: 1_000));
         await log.CaughtUpAsync();
-        await log.RestartBrokerAsync(meanwhile: async () =>
+        await log.Broker.RestartAsync(kill: true, meanwhile: async () =>
         {
             // The first half of a batch, as a write leaves it that was cut off.
             foreach (var segment in Directory.GetFiles(DevBrokerServer.DataDirectory(log.State), "*.log", SearchOption.AllDirectories))
@@ -38,7 +39,8 @@ public sealed class BrokerFaultTests(Servers servers)
     [Fact]
     public async Task The_brokers_disk_is_full()
     {
-        await using var stage = await IngestStage.StartAsync(servers);
+        TestBroker.RequireDevelopmentBroker();
+        await using var stage = await IngestStage.StartAsync(servers, ownBroker: true);
         await stage.Source.AddContentsAsync(1);
         var said = new RecordedLog<IngestTelemetry>();
         await using var run = IngestRun.Start(stage.Options, log: said);
@@ -64,6 +66,6 @@ public sealed class BrokerFaultTests(Servers servers)
     }
 
     /// <summary>No file may grow beyond it: what a write then gets is what a full disk gives it.</summary>
-    private static Task<string> LimitFilesAsync(DevBrokerServer broker, string bytes) =>
+    private static Task<string> LimitFilesAsync(TestBroker broker, string bytes) =>
         Shell.RunAsync(["prlimit", "--pid", $"{broker.Process.Id}", $"--fsize={bytes}:"], TestContext.Current.CancellationToken);
 }

@@ -280,7 +280,7 @@ public sealed class IngestFaultTests(Servers servers)
     }
 
     /// <returns>The connection that holds the lock; 0 for none.</returns>
-    private static Task<long> HolderAsync(IngestStage stage) => stage.Source.NumberAsync($"select coalesce(is_used_lock('{MySqlSettings.NameOfLock("", stage.Source.Name)}'), 0)");
+    private static Task<long> HolderAsync(IngestStage stage) => stage.Source.NumberAsync($"select coalesce(is_used_lock('{MySqlSettings.NameOfLock(stage.TopicPrefix, stage.Source.Name)}'), 0)");
 
     private static Task<long> NowAsync(IngestStage stage) => stage.Source.NumberAsync("select timestampdiff(microsecond, '1970-01-01', now(6))");
 

@@ -44,7 +44,8 @@ public sealed class PipelineFaultTests(Servers servers)
         };
         var options = new IngestOptions
         {
-            KafkaBootstrap = stack.Broker.Bootstrap, MySql = stack.Source.IngestConnectionString, SafetyLag = TimeSpan.Zero, EndOfDaySchedule = false,
+            KafkaBootstrap = stack.Broker.Bootstrap, TopicPrefix = stack.TopicPrefix, MySql = stack.Source.IngestConnectionString, SafetyLag = TimeSpan.Zero,
+            EndOfDaySchedule = false,
         };
         await using var ingest = IngestRun.Start(options, points);
         await ingest.BecameAsync("active");

@@ -66,7 +66,7 @@ public sealed class TopicFaultTests(Servers servers)
         }
         await using var next = AggregatorRun.Start(log);
         var refused = await next.EndsWithAsync<PartitionCountChangedException>();
-        Assert.Contains("'view-logs.v1' has 6 partitions, the rollups were made with 4", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{log.Topics.ViewLogs}' has 6 partitions, the rollups were made with 4", refused.Message, StringComparison.Ordinal);
         await log.AssertEqualToProducedAsync();
     }
 

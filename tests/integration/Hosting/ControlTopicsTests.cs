@@ -13,13 +13,14 @@ using Headers = Confluent.Kafka.Headers;
 namespace StreamSettlement.IntegrationTests.Hosting;
 
 /// <summary>The control topics, whichever of its two readers this build has.</summary>
-public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers)
+public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers, development: false)
 {
     private const string Service = "test";
-    private static readonly Topics Topics = new("");
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly BusinessDay Day = BusinessDay.Parse("2026-11-21");
     private static readonly ControlCommand Asked = new(CommandKind.EndDay, Day, "alice");
+
+    private Topics Topics => Broker.Topics;
 
     [Fact]
     public async Task Messages_are_plain_json_keyed_by_the_day_without_headers_and_carry_the_services_time()
@@ -176,6 +177,7 @@ public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers)
     [Fact]
     public async Task A_broker_that_comes_late_and_one_that_goes_away_are_waited_for()
     {
+        await UseOwnBrokerAsync();
         await Broker.Process.KillAsync();
         var desk = new Desk();
         using var host = Build(desk);
@@ -235,7 +237,7 @@ public sealed class ControlTopicsTests(Servers servers) : BrokerTest(servers)
     private async Task CommittedAsync(long offset)
     {
         using var consumer = Consumer(Topics.ControlGroup(Service));
-        await Until(() => consumer.Committed([new TopicPartition(Topics.Commands, 0)], Patience)[0].Offset == offset);
+        await Until(() => TestBroker.Passing(() => consumer.Committed([new TopicPartition(Topics.Commands, 0)], Patience))[0].Offset == offset);
     }
 
     private IHost Build(Desk desk, RecordedLogs? log = null) => Build<DeskConsumer>(desk, log);

@@ -213,7 +213,7 @@ public sealed class IngestLoopTests(Servers servers)
         await using var stage = await IngestStage.StartAsync(servers);
         await using var run = IngestRun.Start(stage.Options);
         await run.BecameAsync("active");
-        var holder = await stage.Source.NumberAsync($"select is_used_lock('{MySqlSettings.NameOfLock("", stage.Source.Name)}')");
+        var holder = await stage.Source.NumberAsync($"select is_used_lock('{MySqlSettings.NameOfLock(stage.TopicPrefix, stage.Source.Name)}')");
         await stage.Source.ExecuteAsync($"kill {holder}", TestContext.Current.CancellationToken);
         await run.ReasonAsync("mysql");
         await stage.Source.AddViewsAsync(10);
@@ -269,11 +269,11 @@ public sealed class IngestLoopTests(Servers servers)
     [Fact]
     public async Task A_broker_that_is_killed_and_comes_back_misses_no_row()
     {
-        await using var stage = await IngestStage.StartAsync(servers);
+        await using var stage = await IngestStage.StartAsync(servers, ownBroker: true);
         await stage.Source.AddViewsAsync(100);
         await using var run = IngestRun.Start(stage.Options);
         await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Count >= 100);
-        await stage.RestartBrokerAsync();
+        await stage.Broker.RestartAsync(kill: true);
         await stage.Source.AddViewsAsync(100);
         var views = await stage.ReadAsync(stage.Topics.ViewLogs, records => records.Select(record => record.Id).Distinct().Count() >= 200);
         Assert.Equal(await stage.Source.IdsInOrderAsync("daily_member_view_log"), views.Select(record => record.Id).Distinct().Order());

@@ -27,20 +27,21 @@ internal sealed class IngestStage : IAsyncDisposable
 
     public MySqlDatabase Source { get; }
 
-    /// <summary>Prefix of every topic, group and client id. Default none.</summary>
-    public string TopicPrefix { get; private init; } = "";
+    public TestBroker Broker { get; private set; } = null!;
 
-    public Topics Topics => new(TopicPrefix);
+    /// <summary>Prefix of every topic, group and client id.</summary>
+    public string TopicPrefix => Broker.TopicPrefix;
 
-    public DevBrokerServer Broker { get; private set; } = null!;
+    public Topics Topics => Broker.Topics;
 
     /// <param name="source">Null for a new database of the shared server.</param>
-    public static async Task<IngestStage> StartAsync(Servers servers, MySqlDatabase? source = null, string topicPrefix = "")
+    /// <param name="ownBroker">Whether the test stops the broker, or looks at all that is in it.</param>
+    public static async Task<IngestStage> StartAsync(Servers servers, MySqlDatabase? source = null, bool ownBroker = false)
     {
-        var stage = new IngestStage(servers.NewStateDirectory(), source ?? await servers.NewSourceDatabaseAsync()) { TopicPrefix = topicPrefix };
+        var stage = new IngestStage(servers.NewStateDirectory(), source ?? await servers.NewSourceDatabaseAsync());
         try
         {
-            stage.Broker = await DevBrokerServer.StartAsync(stage.State, TimeProvider.System, TestContext.Current.CancellationToken);
+            stage.Broker = await TestBroker.StartAsync(servers, stage.State, ownBroker);
         }
         catch
         {
@@ -63,13 +64,6 @@ internal sealed class IngestStage : IAsyncDisposable
 
     public ServiceSettings Settings(IReadOnlyDictionary<string, string> environment) =>
         new(Broker.Bootstrap, Source.IngestConnectionString, "") { TopicPrefix = TopicPrefix, Environment = environment };
-
-    public async Task RestartBrokerAsync()
-    {
-        await Broker.Process.KillAsync();
-        await Broker.DisposeAsync();
-        Broker = await DevBrokerServer.StartAsync(State, TimeProvider.System, TestContext.Current.CancellationToken, Broker.Port);
-    }
 
     /// <summary>Records of a topic from its beginning, until they satisfy the test.</summary>
     public async Task<IReadOnlyList<Written>> ReadAsync(string topic, Func<IReadOnlyList<Written>, bool> until)

@@ -11,13 +11,16 @@ public sealed class SettlementProcess(Servers servers) : IAsyncLifetime
 {
     private Stack _stack = null!;
 
+    /// <summary>Whether the test stops the broker. Default false.</summary>
+    internal bool OwnBroker { get; init; }
+
     public HttpClient Http { get; } = new();
 
     internal Stack Stack => _stack;
 
     public async ValueTask InitializeAsync()
     {
-        _stack = await Stack.StartAsync(servers, services: false);
+        _stack = await Stack.StartAsync(servers, services: false, ownBroker: OwnBroker);
         var rollups = new Rollups(_stack.Postgres);
         await rollups.MigrateAsync();
         await rollups.ViewsAsync("2026-11-16", content: 1, creator: 10, views: 550_000);

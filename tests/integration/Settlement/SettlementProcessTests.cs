@@ -70,19 +70,19 @@ public sealed class SettlementProcessTests(Servers servers)
     public async Task Days_are_posted_and_readiness_tells_while_the_broker_is_gone_and_after_every_connection_was_cut()
     {
         const string day = "2026-11-20";
-        await using var settlement = new SettlementProcess(servers);
+        await using var settlement = new SettlementProcess(servers) { OwnBroker = true };
         await settlement.InitializeAsync();
         var (stack, rollups) = (settlement.Stack, new Rollups(settlement.Stack.Postgres));
 
-        await stack.Broker.Process.KillAsync();
-        await settlement.UntilReadyAsync(ready => ready.GetProperty("dependencies").GetProperty("kafka").GetString() != "up");
-        await stack.Postgres.ExecuteAsync(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", Token);
-        await rollups.ViewsAsync(day, 1, 10, 5);
-        await rollups.SealAsync(day);
-        await settlement.PostedAsync(day);
-
-        await stack.RestartBrokerAsync(kill: false);
+        await stack.Broker.RestartAsync(kill: true, meanwhile: async () =>
+        {
+            await settlement.UntilReadyAsync(ready => ready.GetProperty("dependencies").GetProperty("kafka").GetString() != "up");
+            await stack.Postgres.ExecuteAsync(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", Token);
+            await rollups.ViewsAsync(day, 1, 10, 5);
+            await rollups.SealAsync(day);
+            await settlement.PostedAsync(day);
+        });
         await settlement.UntilReadyAsync(ready => ready.GetProperty("status").GetString() == "ready");
     }
 
