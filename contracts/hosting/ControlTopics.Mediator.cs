@@ -24,7 +24,7 @@ public static partial class ControlTopics
 /// </summary>
 internal sealed class MediatorReader(
     ControlSource source, IMediator mediator, Readiness readiness, Outages outages, TimeProvider time, ILogger<ControlTopicsReader> log)
-    : ControlTopicsReader(source, readiness, outages, log)
+    : ControlTopicsReader(source, readiness, outages, time, log)
 {
     protected override async Task ReadAsync(CancellationToken stop)
     {
@@ -39,7 +39,7 @@ internal sealed class MediatorReader(
             {
                 // Whatever it was: a service that goes on deaf would never end a day again.
                 Broken(fault);
-                await Task.Delay(ControlSource.RetryAfter, time, stop);
+                await Task.Delay(ControlSource.RetryAfter, Time, stop);
             }
         }
     }
@@ -116,7 +116,7 @@ internal sealed class MediatorReader(
             {
                 // Kept at this message: skipping a command would lose it silently, and the reason may pass (a server that is down).
                 Failed(fault, record.Topic, record.Offset.Value);
-                await Task.Delay(ControlSource.RetryAfter, time, stop);
+                await Task.Delay(ControlSource.RetryAfter, Time, stop);
             }
         }
     }

@@ -45,7 +45,7 @@ public static partial class ControlTopics
 /// </summary>
 internal sealed class RiderReader<TConsumer>(
     ControlSource source, IBusInstance bus, Readiness readiness, Outages outages, TimeProvider time, ILogger<ControlTopicsReader> log)
-    : ControlTopicsReader(source, readiness, outages, log)
+    : ControlTopicsReader(source, readiness, outages, time, log)
     where TConsumer : class, MassTransit.IConsumer
 {
     /// <summary>Messages that wait behind the one being handled. Beyond it the rider stops polling and the group takes it for dead.</summary>
@@ -57,7 +57,7 @@ internal sealed class RiderReader<TConsumer>(
     {
         // Each endpoint blocks a thread of the pool for as long as it lives.
         ThreadPool.GetMinThreads(out var workers, out var ports);
-        ThreadPool.SetMinThreads(workers + Source.Consumed.Count, ports);
+        ThreadPool.SetMinThreads(Math.Max(workers, Environment.ProcessorCount + Source.Consumed.Count), ports);
         return Task.WhenAll(Source.Consumed.Select(topic =>
             topic == Source.Topics.Commands ? ReadAsync<ControlCommand>(topic, stop) : ReadAsync<ControlEvent>(topic, stop)));
     }
@@ -81,7 +81,9 @@ internal sealed class RiderReader<TConsumer>(
             if (fault is null) Unreachable($"the client that reads {topic} has ended and is replaced");
             else if (fault is ConnectionException { InnerException: KafkaException kafka } && Transient.Kafka(kafka)) Unreachable(kafka.Error.Reason);
             else Broken(fault);
-            await Task.Delay(ControlSource.RetryAfter, time, stop);
+            await Task.Delay(ControlSource.RetryAfter, Time, stop);
+            // The rider's clients say the same twice a second while the brokers are away.
+            await AreThereAsync(stop);
         }
     }
 
@@ -108,7 +110,7 @@ internal sealed class RiderReader<TConsumer>(
     /// <summary>An endpoint whose client was not assigned partitions yet can't be stopped: the client would stay in the group for as long as the process lives.</summary>
     private async Task StopAsync(string topic, HostReceiveEndpointHandle endpoint, EndpointWatch watch)
     {
-        using var patience = new CancellationTokenSource(StopWithin, time);
+        using var patience = new CancellationTokenSource(StopWithin, Time);
         try
         {
             await Task.WhenAny(endpoint.Ready, watch.Ended).WaitAsync(patience.Token);
@@ -123,7 +125,7 @@ internal sealed class RiderReader<TConsumer>(
     private Task RetryAsync(Exception fault, KafkaConsumeContext record, CancellationToken cancel)
     {
         Failed(fault, record.Topic, record.Offset);
-        return Task.Delay(ControlSource.RetryAfter, time, cancel);
+        return Task.Delay(ControlSource.RetryAfter, Time, cancel);
     }
 
     /// <summary>Passes over what is no control message. Outside of it the rider takes any fault for the end of the message, so it lets none through.</summary>

@@ -112,25 +112,44 @@ internal sealed record ControlSource(string Bootstrap, Topics Topics, string Gro
 
 /// <summary>Reads the control topics for as long as the process lives, once they are there.</summary>
 internal abstract partial class ControlTopicsReader(
-    ControlSource source, Readiness readiness, Outages outages, ILogger<ControlTopicsReader> log) : BackgroundService
+    ControlSource source, Readiness readiness, Outages outages, TimeProvider time, ILogger<ControlTopicsReader> log) : BackgroundService
 {
+    private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _saying = new();
+    private long? _saidAt;
+
     protected ControlSource Source => source;
+
+    protected TimeProvider Time => time;
 
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         readiness.Expect("kafka");
-        await outages.RetryAsync("kafka", Transient.Kafka, async _ =>
-        {
-            await Task.Yield();
-            await KafkaTopics.EnsureAsync(source.Bootstrap, source.Group,
-                source.Topics.All(Limits.PartitionsDefault).Where(topic => topic.Name == source.Topics.Commands || topic.Name == source.Topics.Events));
-        }, stoppingToken);
+        await AreThereAsync(stoppingToken);
         await ReadAsync(stoppingToken);
     }
 
     protected abstract Task ReadAsync(CancellationToken stop);
 
-    protected void Unreachable(string reason) => Unreachable(log, reason);
+    /// <summary>Waits until the brokers can be reached, and creates the topics where they are missing.</summary>
+    protected async Task AreThereAsync(CancellationToken stop) => await outages.RetryAsync("kafka", Transient.Kafka, async _ =>
+    {
+        await Task.Yield();
+        await KafkaTopics.EnsureAsync(source.Bootstrap, source.Group,
+            source.Topics.All(Limits.PartitionsDefault).Where(topic => topic.Name == source.Topics.Commands || topic.Name == source.Topics.Events));
+    }, stop);
+
+    /// <summary>Once a minute: the client tries to connect twenty times a second and says so each time.</summary>
+    protected void Unreachable(string reason)
+    {
+        lock (_saying)
+        {
+            if (_saidAt is { } said && time.GetElapsedTime(said) < LogEvery) return;
+            _saidAt = time.GetTimestamp();
+        }
+        Unreachable(log, reason);
+    }
 
     protected void Malformed(string topic, long offset, string reason) => Malformed(log, topic, offset, reason);
 
