@@ -5,6 +5,7 @@ using StreamSettlement.DevStack.Servers;
 namespace StreamSettlement.IntegrationTests.Cli;
 
 /// <summary>The command on servers that run already and belong to others.</summary>
+[Collection(nameof(UpTests))]
 public sealed class RunningServersTests(Servers servers) : IAsyncDisposable
 {
     private const string Rows = "--logs 3000 --ads 1500 --contents 50 --creators 5 --seed 11 --day 2026-11-21";

@@ -4,6 +4,8 @@ using StreamSettlement.DevStack.Processes;
 
 namespace StreamSettlement.IntegrationTests.Cli;
 
+/// <remarks>One <c>up</c> at a time: each takes the well-known ports when they are free.</remarks>
+[Collection(nameof(UpTests))]
 public sealed class UpTests(Servers servers) : IAsyncDisposable
 {
     private const string Ready = "Everything runs.";
