@@ -23,8 +23,8 @@ internal static class BenchCommand
         command.Validators.Add(result =>
         {
             var isLive = Options.TryGet(result, live, out var asked) && asked;
-            if (!isLive && (Given(result, rate) || Given(result, seconds))) result.AddError("--rate and --seconds go with --live.");
-            if (isLive && (Given(result, runs) || Given(result, scale) || Given(result, chart))) result.AddError("--runs, --scale and --chart do not go with --live.");
+            if (!isLive && (Options.Given(result, rate) || Options.Given(result, seconds))) result.AddError("--rate and --seconds go with --live.");
+            if (isLive && (Options.Given(result, runs) || Options.Given(result, scale) || Options.Given(result, chart))) result.AddError("--runs, --scale and --chart do not go with --live.");
             if (Options.TryGet(result, scale, out var times) && rows.Most(result) * times > int.MaxValue)
                 result.AddError($"--scale is {times}: expected no more than {int.MaxValue:N0} logs or ad views in one run.");
         });
@@ -54,6 +54,4 @@ internal static class BenchCommand
         });
         return command;
     }
-
-    private static bool Given(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
 }

@@ -104,6 +104,9 @@ internal static class Options
         return colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0;
     }
 
+    /// <summary>Whether the option stands on the command line, not only its default.</summary>
+    public static bool Given(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
+
     private static Option<BusinessDay?> DayOption(string name, string description) => new(name)
     {
         Description = description,

@@ -28,8 +28,8 @@ internal sealed class ServerOptions
         command.Options.Add(postgres);
         command.Validators.Add(result =>
         {
-            if (Given(result, kafka) && Given(result, bootstrap)) result.AddError("--kafka starts a Kafka, --bootstrap names one that runs: give one of them.");
-            if (Given(result, mysql) && Given(result, source)) result.AddError("--mysql starts a MySQL, --source names one that runs: give one of them.");
+            if (Options.Given(result, kafka) && Options.Given(result, bootstrap)) result.AddError("--kafka starts a Kafka, --bootstrap names one that runs: give one of them.");
+            if (Options.Given(result, mysql) && Options.Given(result, source)) result.AddError("--mysql starts a MySQL, --source names one that runs: give one of them.");
         });
     }
 
@@ -47,8 +47,6 @@ internal sealed class ServerOptions
             Postgres = parsed.GetValue(postgres),
         }.CheckedAsync(token);
     }
-
-    private static bool Given(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
 
     private static Option<string?> Home(string name, string variable, string description) => new(name)
     {
